@@ -1,0 +1,3 @@
+//! What is stored: stores, listings, versions, zip and tar directories, pinned reads. Bytes only: no Arrow, no JSON.
+
+pub mod store;

@@ -1,0 +1,156 @@
+//! The one door to stored bytes: list, pinned ranged reads, conditional puts, deletes. Not a file system: keys are flat,
+//! `/`-separated, relative to the store's prefix, without a leading slash.
+//!
+//! A folder and an in-memory store implement it here; S3 joins them. Each passes [`crate::conformance`]. Limits, prefixes
+//! and faults are stores around a store.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use std::fmt;
+use std::ops::Range;
+
+/// A stored blob, as a listing names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Key below the store's prefix.
+    pub key: String,
+    /// Size.
+    pub bytes: u64,
+    /// Entity tag; on a folder made of size and modification time.
+    pub etag: Option<String>,
+    /// Version id on a versioned bucket.
+    pub version: Option<String>,
+    /// Last modification, ns since the epoch.
+    pub modified_ns: Option<i64>,
+}
+
+/// An object's state that a read insists on: by version id, else by entity tag.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pin {
+    /// Key below the store's prefix.
+    pub key: String,
+    /// Read exactly this version.
+    pub version: Option<String>,
+    /// Without a version: refuse ([`StoreError::Changed`]) anything whose tag differs.
+    pub etag: Option<String>,
+    /// Size when it was pinned.
+    pub bytes: u64,
+}
+
+impl Object {
+    /// The pin of this state.
+    pub fn pin(&self) -> Pin {
+        Pin { key: self.key.clone(), version: self.version.clone(), etag: self.etag.clone(), bytes: self.bytes }
+    }
+}
+
+/// When a put may take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Always: replaces what is there.
+    Always,
+    /// Only where nothing is (`If-None-Match: *`); else [`StoreError::Exists`]. Exactly one of many parallel ones wins.
+    IfAbsent,
+}
+
+/// Stored bytes behind flat keys.
+#[async_trait]
+pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// Every object whose key starts with `prefix`, in no particular order. Unfinished uploads are not listed.
+    fn list(&self, prefix: &str) -> BoxStream<'_, Result<Object, StoreError>>;
+
+    /// The current state of one object; [`StoreError::NotFound`] if there is none.
+    async fn head(&self, key: &str) -> Result<Object, StoreError>;
+
+    /// The bytes `range` of exactly the pinned state. A range past the end is cut at the end.
+    ///
+    /// Errors: [`StoreError::Changed`] when the state is no longer there, [`StoreError::NotFound`] when the key is gone.
+    async fn read(&self, pin: &Pin, range: Range<u64>) -> Result<Bytes, StoreError>;
+
+    /// The whole current object.
+    async fn get(&self, key: &str) -> Result<(Object, Bytes), StoreError>;
+
+    /// Stores `bytes` whole and durable, or not at all.
+    async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError>;
+
+    /// Starts storing an object that is too large to hold. Nothing is visible before [`Upload::finish`].
+    async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError>;
+
+    /// Removes an object; one that is not there is no error.
+    async fn delete(&self, key: &str) -> Result<(), StoreError>;
+}
+
+/// An object being stored in pieces. Dropping it without [`Upload::finish`] leaves nothing visible.
+#[async_trait]
+pub trait Upload: Send {
+    /// Appends a piece.
+    async fn write(&mut self, piece: Bytes) -> Result<(), StoreError>;
+    /// Makes the object visible, whole and durable.
+    async fn finish(self: Box<Self>) -> Result<Object, StoreError>;
+    /// Removes what was written.
+    async fn abort(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// What a store could not do, by what a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such object, folder or bucket.
+    #[error("{place}: not there")]
+    NotFound {
+        /// Store and key.
+        place: String,
+    },
+    /// A conditional put found something.
+    #[error("{place}: exists already")]
+    Exists {
+        /// Store and key.
+        place: String,
+    },
+    /// The pinned state is gone: the input changed.
+    #[error("{place}: was replaced after it was listed")]
+    Changed {
+        /// Store and key.
+        place: String,
+    },
+    /// No permission.
+    #[error("{place}: no permission to {verb}; check owner and mode (or the bucket policy)")]
+    Denied {
+        /// Store and key.
+        place: String,
+        /// `read`, `write`, `list` or `delete`.
+        verb: &'static str,
+    },
+    /// No room.
+    #[error("{place}: no space left; free some and run again, finished shards are kept")]
+    Full {
+        /// Store and key.
+        place: String,
+    },
+    /// The words or the key cannot be a place in this store.
+    #[error("{place}: {why}")]
+    Invalid {
+        /// Store and key.
+        place: String,
+        /// What is wrong and what to write.
+        why: String,
+    },
+    /// It failed in a way that may pass, and had no effect.
+    #[error("{place}: storage unavailable")]
+    Unavailable {
+        /// Store and key.
+        place: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The answer of a write was lost: it may or may not have taken effect.
+    #[error("{place}: the answer was lost; whether it was written is unknown")]
+    Unknown {
+        /// Store and key.
+        place: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

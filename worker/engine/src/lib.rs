@@ -1,0 +1,5 @@
+//! What is computed: bytes to observations ([`decode`]), observations to rows (kernels and DataFusion operators).
+//!
+//! Kernels are plain functions on sorted slices. No stores, no files, no clock.
+
+pub mod account;

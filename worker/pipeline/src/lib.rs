@@ -1,0 +1,12 @@
+//! The words and rules of Fleetloom: what a person writes, what it means, and how an archive is cut into shards.
+//!
+//! Pure: no I/O, no async, no Arrow, no clock. [`spec`] is what was written, [`archive`] and [`pipeline`] are what is
+//! ready: nothing left to check.
+
+pub mod archive;
+pub mod member;
+pub mod pattern;
+pub mod pipeline;
+pub mod pointer;
+pub mod spec;
+pub mod time;

@@ -1,0 +1,834 @@
+//! The words: the three kinds as a person writes them, unchecked. Nothing here is ready to use; see [`crate::check`].
+//!
+//! Durations and byte sizes stay text (`42s`, `256Mi`) so that a mistake can be reported at its path with all the others.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The API version of all three kinds.
+pub const API_VERSION: &str = "fleetloom.dev/v1alpha1";
+
+/// Declares a CamelCase word enum with its spelling.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident $(= $text:literal)?),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        pub enum $name { $($(#[$vdoc])* $(#[serde(rename = $text)])? $variant),+ }
+    };
+}
+
+words!(
+    /// How the bytes of a member are laid out.
+    Format {
+        /// One document (or several, concatenated).
+        Json,
+        /// One document per line.
+        NdJson,
+    }
+);
+words!(
+    /// What happens when the capture and the document name different robots.
+    OnConflict {
+        /// The member's observations go to quarantine.
+        Quarantine,
+        /// The capture holds.
+        Capture,
+        /// The document holds.
+        Document,
+    }
+);
+words!(
+    /// What happens to observations of one robot and signal with equal time.
+    Duplicates {
+        /// The last in archive order stays.
+        Last,
+        /// The first in archive order stays.
+        First,
+        /// All stay; a match takes the last.
+        Keep,
+    }
+);
+words!(
+    /// What becomes of infinities.
+    Infinite {
+        /// They are values.
+        Keep,
+        /// They become null.
+        Null,
+    }
+);
+words!(
+    /// What becomes of a value that does not fit its column.
+    OnMismatch {
+        /// The observation goes to quarantine.
+        Quarantine,
+        /// The value becomes null.
+        Null,
+    }
+);
+words!(
+    /// How a time is written.
+    Unit {
+        /// Seconds.
+        Seconds = "s",
+        /// Milliseconds.
+        Millis = "ms",
+        /// Microseconds.
+        Micros = "us",
+        /// Nanoseconds.
+        Nanos = "ns",
+        /// ISO 8601 text.
+        Iso8601,
+        /// Text in a strptime format.
+        Format,
+    }
+);
+words!(
+    /// Type of a column.
+    ColumnType {
+        /// IEEE double.
+        Float64 = "float64",
+        /// Signed 64-bit integer.
+        Int64 = "int64",
+        /// True or false.
+        Bool = "bool",
+        /// UTF-8 text.
+        String = "string",
+        /// A time.
+        Timestamp = "timestamp",
+    }
+);
+words!(
+    /// Whether numbers written as strings are numbers.
+    TextAs {
+        /// They are.
+        Number,
+    }
+);
+words!(
+    /// Which change of an event's condition is an onset.
+    Edge {
+        /// From false to true.
+        Rise,
+        /// From true to false.
+        Fall,
+        /// Either.
+        Change,
+    }
+);
+words!(
+    /// Which neighbour a join takes.
+    Direction {
+        /// The least distance; equal distance: the earlier.
+        Nearest,
+        /// The last at or before the row.
+        Backward,
+        /// The first at or after the row.
+        Forward,
+    }
+);
+words!(
+    /// What a window looks at.
+    Over {
+        /// The base rows' values.
+        Rows,
+        /// Each observation of the column's signal once.
+        Observations,
+    }
+);
+words!(
+    /// What becomes of invalid rows.
+    Invalid {
+        /// They are written with their reason.
+        Keep,
+        /// They are left out and counted.
+        Drop,
+    }
+);
+words!(
+    /// What a Run computes anew.
+    Recompute {
+        /// What changed.
+        Stale,
+        /// Everything.
+        All,
+    }
+);
+words!(
+    /// What a schedule does when an earlier Run of the pipeline is still active.
+    Concurrency {
+        /// Start beside it.
+        Allow,
+        /// Leave this time out.
+        Forbid,
+        /// Stop the earlier one.
+        Replace,
+    }
+);
+words!(
+    /// One number computed in a window.
+    Statistic {
+        /// Number of values.
+        Count = "count",
+        /// Arithmetic mean.
+        Mean = "mean",
+        /// Sample standard deviation.
+        Std = "std",
+        /// Least value.
+        Min = "min",
+        /// Greatest value.
+        Max = "max",
+        /// max - min.
+        Range = "range",
+        /// Sum.
+        Sum = "sum",
+        /// First value.
+        First = "first",
+        /// Last value.
+        Last = "last",
+        /// last - first.
+        Delta = "delta",
+        /// Least squares of value over seconds.
+        Slope = "slope",
+        /// Root of the mean square.
+        Rms = "rms",
+        /// Population g1.
+        Skew = "skew",
+        /// Population g2, excess.
+        Kurtosis = "kurtosis",
+        /// Mean of |v[i] - v[i-1]|.
+        MeanAbsChange = "mean_abs_change",
+        /// Greatest |v[i] - v[i-1]|.
+        MaxAbsChange = "max_abs_change",
+        /// 5th percentile, type 7.
+        P05 = "p05",
+        /// 25th percentile, type 7.
+        P25 = "p25",
+        /// Median, type 7.
+        P50 = "p50",
+        /// 75th percentile, type 7.
+        P75 = "p75",
+        /// 95th percentile, type 7.
+        P95 = "p95",
+        /// Share of true values.
+        FractionTrue = "fraction_true",
+        /// Number of consecutive unequal values.
+        Changes = "changes",
+        /// Seconds since the last change.
+        TimeSinceChange = "time_since_change",
+    }
+);
+
+/// Declares a struct of words: camelCase, unknown fields refused.
+macro_rules! spec {
+    ($(#[$doc:meta])* $name:ident { $($body:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        pub struct $name { $($body)* }
+    };
+}
+
+spec!(
+    /// `metadata` of a document; only the name is ours.
+    Metadata {
+        /// A DNS label.
+        pub name: String,
+        /// Ignored here, kept for Kubernetes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub namespace: Option<String>,
+        /// Ignored here, kept for Kubernetes.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub labels: BTreeMap<String, String>,
+        /// Ignored here, kept for Kubernetes.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub annotations: BTreeMap<String, String>,
+    }
+);
+
+spec!(
+    /// Where an archive or a result lies.
+    StoreSpec {
+        /// `s3://bucket/prefix/`, `file:///folder/`, or a folder relative to the file (local runs only).
+        pub url: String,
+        /// Only for S3-compatible stores.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub endpoint: Option<String>,
+        /// Bucket in the path rather than in the host name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub path_style: Option<bool>,
+        /// AWS region.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub region: Option<String>,
+        /// Certificate authority of the endpoint.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub ca: Option<CaSpec>,
+        /// Secret with the AWS keys; absent: the pod's own identity. Not looked up locally.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub credentials_secret: Option<String>,
+    }
+);
+spec!(
+    /// A certificate authority in a ConfigMap.
+    CaSpec {
+        /// Name of the ConfigMap.
+        pub config_map: String,
+        /// Its key.
+        pub key: String,
+    }
+);
+
+spec!(
+    /// `spec` of an Archive.
+    ArchiveSpec {
+        /// Where telemetry lies.
+        pub store: StoreSpec,
+        /// Key pattern below the store's URL.
+        pub objects: String,
+        /// Member pattern inside a zip or tar; absent for plain objects.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub members: Option<String>,
+        /// How the bytes are laid out.
+        pub format: Format,
+        /// How far an observation may stray from its member's stamp (10m).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub lateness: Option<String>,
+        /// How much time follows a member's stamp (0s).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub covers: Option<String>,
+        /// Where the robot's name comes from.
+        pub robot: RobotSpec,
+        /// The mapped signals.
+        #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        pub signals: Vec<SignalSpec>,
+        /// Bounds on one member or line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub limits: Option<LimitsSpec>,
+    }
+);
+spec!(
+    /// Where the robot's name comes from.
+    RobotSpec {
+        /// Name of a capture.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub capture: Option<String>,
+        /// JSON pointer into the document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub document: Option<String>,
+        /// When both differ (Quarantine).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub on_conflict: Option<OnConflict>,
+    }
+);
+spec!(
+    /// Bounds on one member or line.
+    LimitsSpec {
+        /// After decompression (64Mi).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub member_bytes: Option<String>,
+        /// Nesting (64).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub depth: Option<u32>,
+        /// Records over all signals (1,000,000).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub records_per_member: Option<u64>,
+    }
+);
+spec!(
+    /// A named series.
+    SignalSpec {
+        /// Its name.
+        pub name: String,
+        /// Walk to the records; absent: the whole document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub at: Option<String>,
+        /// Only records whose text there is that value.
+        #[serde(rename = "match", default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub matches: BTreeMap<String, String>,
+        /// Its clocks.
+        #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        pub times: Vec<TimeSpec>,
+        /// The join clock (the first).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub clock: Option<String>,
+        /// The clock that tells when a value became known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub known: Option<String>,
+        /// Its columns.
+        #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        pub columns: Vec<ColumnSpec>,
+        /// Observations with equal time (Last).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub duplicates: Option<Duplicates>,
+    }
+);
+spec!(
+    /// A clock of a signal.
+    TimeSpec {
+        /// Its name.
+        pub name: String,
+        /// Pointer from the record (`/<name>`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub field: Option<String>,
+        /// Pointer from the document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub document: Option<String>,
+        /// How it is written.
+        pub unit: Unit,
+        /// strptime format, for `unit: Format`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub format: Option<String>,
+        /// IANA time zone of naive texts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub zone: Option<String>,
+    }
+);
+spec!(
+    /// A column of a signal.
+    ColumnSpec {
+        /// Its name.
+        pub name: String,
+        /// Pointer from the record (`/<name>`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub field: Option<String>,
+        /// Pointer from the document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub document: Option<String>,
+        /// Its type (float64).
+        #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+        pub kind: Option<ColumnType>,
+        /// Unit of measure; for a timestamp how it is written (`s ms us ns Iso8601 Format`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub unit: Option<String>,
+        /// strptime format of a timestamp.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub format: Option<String>,
+        /// IANA time zone of naive timestamps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub zone: Option<String>,
+        /// Multiplied first (1).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub scale: Option<f64>,
+        /// Added second (0).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub offset: Option<f64>,
+        /// Whether numbers in strings are numbers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub text: Option<TextAs>,
+        /// JSON texts that mean null.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub nulls: Vec<String>,
+        /// What becomes of infinities (Keep).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub infinite: Option<Infinite>,
+        /// What becomes of a value that does not fit (Quarantine).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub on_mismatch: Option<OnMismatch>,
+    }
+);
+
+spec!(
+    /// `spec` of a Pipeline.
+    PipelineSpec {
+        /// Name of the Archive.
+        pub archive: String,
+        /// Which robots take part.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub robots: Option<RobotsSpec>,
+        /// Whole UTC days, half-open.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub range: Option<RangeSpec>,
+        /// What a row is.
+        pub rows: RowsSpec,
+        /// The named events.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        pub events: Vec<EventSpec>,
+        /// What is joined.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub join: Vec<JoinSpec>,
+        /// What is computed per row.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        pub derive: Vec<DeriveSpec>,
+        /// Which rows are written.
+        #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+        pub filter: Option<String>,
+        /// Look-back windows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub windows: Vec<WindowSpec>,
+        /// What is to be learnt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub label: Option<LabelSpec>,
+        /// Where and how the table is written.
+        pub result: ResultSpec,
+        /// What a publication may lose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tolerate: Option<TolerateSpec>,
+        /// How the archive is cut.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub shards: Option<ShardsSpec>,
+        /// Pods on a cluster; idle in a local run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub workers: Option<WorkersSpec>,
+        /// When it runs on a cluster; idle in a local run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub schedule: Option<ScheduleSpec>,
+        /// Runs when the archive has a new version; idle in a local run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub on_change: Option<OnChangeSpec>,
+    }
+);
+spec!(
+    /// Patterns over robot names.
+    RobotsSpec {
+        /// Any of these (all when empty).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub include: Vec<String>,
+        /// None of these.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub exclude: Vec<String>,
+    }
+);
+spec!(
+    /// Whole UTC days, half-open.
+    RangeSpec {
+        /// First day, `YYYY-MM-DD`.
+        pub from: String,
+        /// Day after the last.
+        pub to: String,
+    }
+);
+spec!(
+    /// What a row is: exactly one of `signal`, `every`, `event`.
+    RowsSpec {
+        /// One row per observation of this signal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub signal: Option<String>,
+        /// A grid with this step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub every: Option<String>,
+        /// Signal that keeps the grid alive.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub during: Option<String>,
+        /// How long (30s).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub alive: Option<String>,
+        /// The onsets of this event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub event: Option<String>,
+        /// Rows to compare with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub controls: Option<ControlsSpec>,
+    }
+);
+spec!(
+    /// How control rows are drawn.
+    ControlsSpec {
+        /// How many per onset.
+        pub per_event: u32,
+        /// Least distance from every onset.
+        pub apart: String,
+        /// Greatest distance from its own (1h).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub within: Option<String>,
+        /// Seed (0).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub seed: Option<u64>,
+    }
+);
+spec!(
+    /// A named onset rule.
+    EventSpec {
+        /// Its name.
+        pub name: String,
+        /// Its signal.
+        pub signal: String,
+        /// SQL condition over the signal's columns.
+        pub when: String,
+        /// Which change (Rise).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub edge: Option<Edge>,
+        /// Onsets closer than this are dropped (0s).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub refractory: Option<String>,
+        /// State older than this is forgotten (10m).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub memory: Option<String>,
+    }
+);
+spec!(
+    /// A joined signal.
+    JoinSpec {
+        /// Its name.
+        pub signal: String,
+        /// Which neighbour (Nearest).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub direction: Option<Direction>,
+        /// Greatest distance.
+        pub tolerance: String,
+        /// Columns (all).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub columns: Option<Vec<String>>,
+    }
+);
+spec!(
+    /// A computed column.
+    DeriveSpec {
+        /// Its name.
+        pub name: String,
+        /// SQL expression.
+        pub expression: String,
+    }
+);
+spec!(
+    /// A look-back window.
+    WindowSpec {
+        /// Its length.
+        pub span: String,
+        /// What it looks at (Rows).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub over: Option<Over>,
+        /// What is computed.
+        pub features: Vec<FeatureSpec>,
+        /// What it must hold.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub requires: Option<RequiresSpec>,
+        /// Events that make it invalid.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub excludes: Vec<String>,
+        /// End of the column names (the span).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub suffix: Option<String>,
+    }
+);
+spec!(
+    /// Statistics of columns.
+    FeatureSpec {
+        /// `signal.column`, `signal.*` or a derived name.
+        pub columns: Vec<String>,
+        /// Which numbers.
+        pub statistics: Vec<Statistic>,
+    }
+);
+spec!(
+    /// What a window must hold.
+    RequiresSpec {
+        /// Least number of values.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub count: Option<u64>,
+        /// Greatest hole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub gap: Option<String>,
+    }
+);
+spec!(
+    /// What is to be learnt.
+    LabelSpec {
+        /// Its event.
+        pub event: String,
+        /// How far ahead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub horizon: Option<String>,
+        /// How much warning (0s).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub lead: Option<String>,
+    }
+);
+spec!(
+    /// Where and how the table is written.
+    ResultSpec {
+        /// Where.
+        pub store: StoreSpec,
+        /// Partition columns; only `[date]` ([date]).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub partition_by: Option<Vec<String>>,
+        /// What becomes of invalid rows (Keep).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub invalid: Option<Invalid>,
+        /// How long files of old versions stay readable (7d).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub retention: Option<String>,
+    }
+);
+spec!(
+    /// What a publication may lose.
+    TolerateSpec {
+        /// Most failed shards (0).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub failed_shards: Option<u64>,
+        /// Greatest share in quarantine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub quarantined: Option<String>,
+        /// Greatest share late.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub late: Option<String>,
+        /// Least share of matched rows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub min_matched: Vec<MinMatchedSpec>,
+        /// Greatest drift against the base version.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub drift: Vec<DriftSpec>,
+    }
+);
+spec!(
+    /// Least share of matched rows of a joined signal.
+    MinMatchedSpec {
+        /// The signal.
+        pub signal: String,
+        /// The share, such as `90%`.
+        pub share: String,
+    }
+);
+spec!(
+    /// Greatest drift of columns against the base version.
+    DriftSpec {
+        /// Column patterns of the result.
+        pub columns: Vec<String>,
+        /// Greatest change of the share of nulls.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub null_share: Option<String>,
+        /// Greatest shift of the mean, in standard deviations of the base.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub mean_shift: Option<f64>,
+    }
+);
+spec!(
+    /// How the archive is cut.
+    ShardsSpec {
+        /// Aim for stored bytes per shard (256Mi).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub bytes: Option<String>,
+    }
+);
+spec!(
+    /// Pods on a cluster.
+    WorkersSpec {
+        /// Shards at a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub parallelism: Option<u32>,
+        /// Runs predicted shorter than this are finished by the plan pod.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub inline: Option<String>,
+        /// Image of the worker.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub image: Option<String>,
+        /// Requests and limits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub resources: Option<ResourcesSpec>,
+        /// Tries per shard beyond the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub retries: Option<u32>,
+        /// Greatest duration of a Run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub deadline: Option<String>,
+        /// Pod template fields.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub pod: Option<PodSpec>,
+    }
+);
+spec!(
+    /// Requests and limits of a pod.
+    ResourcesSpec {
+        /// Kubernetes quantities by resource name.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub requests: BTreeMap<String, String>,
+        /// Kubernetes quantities by resource name.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub limits: BTreeMap<String, String>,
+    }
+);
+spec!(
+    /// Pod template fields, in Kubernetes' own words.
+    PodSpec {
+        /// Node labels.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub node_selector: BTreeMap<String, String>,
+        /// Tolerations.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub tolerations: Vec<FreeObject>,
+        /// Affinity.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub affinity: Option<FreeObject>,
+        /// Spread over zones and nodes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub topology_spread_constraints: Vec<FreeObject>,
+        /// Priority class.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub priority_class_name: Option<String>,
+        /// Service account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub service_account_name: Option<String>,
+        /// Image pull secrets.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub image_pull_secrets: Vec<FreeObject>,
+        /// Labels.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub labels: BTreeMap<String, String>,
+        /// Annotations.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub annotations: BTreeMap<String, String>,
+        /// Environment.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub env: Vec<FreeObject>,
+    }
+);
+/// An object in Kubernetes' own words, passed through unread.
+pub type FreeObject = serde_json::Map<String, serde_json::Value>;
+
+spec!(
+    /// When a pipeline runs on a cluster.
+    ScheduleSpec {
+        /// Cron lines.
+        pub cron: Vec<String>,
+        /// IANA time zone (Etc/UTC).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub time_zone: Option<String>,
+        /// What to do about an active Run (Forbid).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub concurrency: Option<Concurrency>,
+        /// How late a start may be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub starting_deadline: Option<String>,
+        /// No new Runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub suspend: Option<bool>,
+        /// Complete Runs kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub keep_succeeded: Option<u32>,
+        /// Failed Runs kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub keep_failed: Option<u32>,
+    }
+);
+spec!(
+    /// Runs when the archive has a new version.
+    OnChangeSpec {
+        /// How often to look.
+        pub poll: String,
+    }
+);
+
+spec!(
+    /// `spec` of a Run.
+    RunSpec {
+        /// Name of the Pipeline.
+        pub pipeline: String,
+        /// Days to recompute; the others are carried over unchanged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub range: Option<RangeSpec>,
+        /// Shards at a time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub parallelism: Option<u32>,
+        /// Stop starting work.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub suspend: Option<bool>,
+        /// What is computed anew (Stale).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub recompute: Option<Recompute>,
+        /// When a finished Run is removed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub ttl_seconds_after_finished: Option<u32>,
+    }
+);
