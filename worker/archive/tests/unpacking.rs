@@ -320,6 +320,45 @@ proptest! {
     }
 }
 
+/// What a run would do with an object, as far as it goes: list, fetch, unpack.
+async fn read_all(bytes: Vec<u8>) -> Vec<Vec<u8>> {
+    let store = MemoryStore::new();
+    let object = store.insert("object", bytes);
+    let store: Arc<dyn Store> = Arc::new(store);
+    let Ok(read) = members_in(Arc::clone(&store), &archive("object", Some("**")), &object).await else {
+        return Vec::new();
+    };
+    let raws = fetched(store, &object, &read.members).await;
+    let mut unpacker = Unpacker::new(LIMIT);
+    let documents =
+        read.members.iter().zip(raws).filter_map(|(member, raw)| {
+            raw.ok().and_then(|raw| unpacker.document(member, &raw).ok().map(<[u8]>::to_vec))
+        });
+    documents.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_a_damaged_zip_only_true_documents_come_out(
+        is_deflated in any::<bool>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        let documents = [br#"{"first": 1}"#.repeat(9), br#"{"second": 2}"#.repeat(5), gzip(b"[3]")];
+        let named = ["a", "b", "c"].into_iter().zip(&documents).map(|(name, bytes)| (name, &bytes[..]));
+        let mut bytes = zip_of(named, if is_deflated { Deflated } else { Stored });
+        for (index, value) in flips {
+            *index.get_mut(&mut bytes) = value;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for document in runtime.block_on(read_all(bytes)) {
+            let is_true = document == b"[3]" || documents[..2].contains(&document);
+            prop_assert!(is_true, "{}", String::from_utf8_lossy(&document));
+        }
+    }
+}
+
 async fn fetched(
     store: Arc<dyn Store>,
     object: &fleetloom_archive::store::Object,
