@@ -28,23 +28,22 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether a value at `time` lies before the window of a row at `t`. A window that would begin before the least `i64`
-    /// begins there, that instant included.
+    /// The greatest instant before the window of a row at `t`; `None` when the window begins at or before the least `i64`.
     #[inline]
-    pub(crate) fn is_past(self, time: i64, t: i64) -> bool {
-        match (t.checked_sub(self.span_ns), self.end) {
-            (None, _) => false,
-            (Some(start), End::AtRow) => time <= start,
-            (Some(start), End::BeforeRow) => time < start,
+    fn last_before(self, t: i64) -> Option<i64> {
+        let start = t.checked_sub(self.span_ns)?;
+        match self.end {
+            End::AtRow => Some(start),
+            End::BeforeRow => start.checked_sub(1),
         }
     }
 
-    /// Whether a value at `time` lies before the end of the window of a row at `t`.
+    /// The greatest instant inside the window of a row at `t`; `None` when there is none.
     #[inline]
-    pub(crate) fn is_reached(self, time: i64, t: i64) -> bool {
+    fn last_inside(self, t: i64) -> Option<i64> {
         match self.end {
-            End::AtRow => time <= t,
-            End::BeforeRow => time < t,
+            End::AtRow => Some(t),
+            End::BeforeRow => t.checked_sub(1),
         }
     }
 }
@@ -80,12 +79,22 @@ pub fn bounds(rows: &[i64], times: &[i64], window: Window) -> Result<Bounds, Uns
     let (mut from, mut to) = (0, 0);
     let mut bounds = Bounds { from: Vec::with_capacity(rows.len()), to: Vec::with_capacity(rows.len()) };
     for &t in rows {
-        from = seek(times, from, |time| window.is_past(time, t));
-        to = seek(times, to, |time| window.is_reached(time, t));
+        from = window.last_before(t).map_or(0, |last| passed(times, from, last));
+        to = window.last_inside(t).map_or(0, |last| passed(times, to, last));
         bounds.from.push(position(from));
         bounds.to.push(position(to));
     }
     Ok(bounds)
+}
+
+/// How many times lie at or before `last`, at least `reached`.
+#[inline]
+fn passed(times: &[i64], mut reached: usize, last: i64) -> usize {
+    // Mostly none, one or two more: counted without a branch, which jitter would make a coin toss. Then, rarely, a search.
+    for _ in 0..2 {
+        reached += usize::from(times.get(reached).is_some_and(|&time| time <= last));
+    }
+    if times.get(reached).is_some_and(|&time| time <= last) { seek(times, reached, |time| time <= last) } else { reached }
 }
 
 /// Per row the greatest known time (ns) of the values in its window that `counts` says count; `None` for none.

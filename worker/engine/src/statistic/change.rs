@@ -1,7 +1,7 @@
 //! Changes: `mean_abs_change` and `max_abs_change` of numbers; all statistics of bool and text.
 
 use super::frame::{Frame, Summary};
-use super::number::{Column, counts, family};
+use super::number::{Column, counts, family, fill};
 use super::{Output, some_null};
 use crate::nearest::NO_MATCH;
 use crate::sorted::position;
@@ -61,15 +61,16 @@ pub(super) fn compute_numbers(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     if columns.is_empty() {
         return;
     }
+    let some = |steps: &Steps, value: f64| if steps.count < 2.0 { f64::NAN } else { value };
     frame.sweep(
         |at, _| values[at],
-        |row, steps: Steps| {
+        |rows, windows: &[Steps]| {
             for (statistic, column) in &mut columns {
-                column[row] = match statistic {
-                    _ if steps.count < 2.0 => f64::NAN,
-                    Statistic::MeanAbsChange => steps.sum / (steps.count - 1.0),
-                    _ => steps.max,
-                };
+                let entries = &mut column[rows.clone()];
+                match statistic {
+                    Statistic::MeanAbsChange => fill(entries, windows, |s| some(s, s.sum / (s.count - 1.0))),
+                    _ => fill(entries, windows, |s| some(s, s.max)),
+                }
             }
         },
     );

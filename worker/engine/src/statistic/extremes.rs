@@ -1,7 +1,7 @@
 //! `min`, `max`, `range` and `sum`.
 
 use super::frame::{Frame, Summary};
-use super::number::{Column, family};
+use super::number::{Column, family, fill};
 use pipeline::spec::Statistic;
 
 /// Least and greatest value.
@@ -67,22 +67,22 @@ pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     if !spread.is_empty() {
         frame.sweep(
             |at, _| values[at],
-            |row, extremes: Extremes| {
+            |rows, windows: &[Extremes]| {
                 for (statistic, column) in &mut spread {
-                    column[row] = match statistic {
-                        Statistic::Min => extremes.min,
-                        Statistic::Max => extremes.max,
-                        _ => extremes.max - extremes.min,
-                    };
+                    let entries = &mut column[rows.clone()];
+                    match statistic {
+                        Statistic::Min => fill(entries, windows, |extremes| extremes.min),
+                        Statistic::Max => fill(entries, windows, |extremes| extremes.max),
+                        _ => fill(entries, windows, |extremes| extremes.max - extremes.min),
+                    }
                 }
             },
         );
     }
-    let mut sums = family(columns, |s| s == Statistic::Sum);
-    if !sums.is_empty() {
+    for (_, column) in family(columns, |s| s == Statistic::Sum) {
         frame.sweep(
             |at, _| values[at],
-            |row, total: Total| sums.iter_mut().for_each(|(_, column)| column[row] = total.0),
+            |rows, windows: &[Total]| fill(&mut column[rows], windows, |total| total.0),
         );
     }
 }

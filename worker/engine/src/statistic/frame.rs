@@ -162,37 +162,58 @@ impl<'a, T: Copy> Frame<'a, T> {
         self.places.as_ref().map_or(position(at), |places| places[at])
     }
 
-    /// Hands `each` the summary of the window of every row that is not empty, in the canonical order. `value` gets a
-    /// position and the origin of the row's block.
+    /// Hands `each` the rows of a group and the summaries of their windows, group by group, in the canonical order. An empty
+    /// window has the summary of nothing. `value` gets a position and the origin of the rows' block.
     #[inline]
-    pub(super) fn sweep<S: Summary>(&self, value: impl Fn(usize, i64) -> S::Value, mut each: impl FnMut(usize, S)) {
-        let (from, to) = (&*self.from, &*self.to);
-        let mut suffixes: Vec<S> = Vec::new();
+    pub(super) fn sweep<S: Summary>(
+        &self,
+        value: impl Fn(usize, i64) -> S::Value,
+        mut each: impl FnMut(Range<usize>, &[S]),
+    ) {
+        let (mut suffixes, mut windows): (Vec<S>, Vec<S>) = (Vec::new(), Vec::new());
         for group in &self.groups {
-            let Group { first, middle, origin_ns, .. } = *group;
-            suffixes.clear();
-            suffixes.resize(middle - first, S::EMPTY);
-            let mut suffix = S::EMPTY;
-            for at in (first..middle).rev() {
-                suffix = suffix.prepend(value(at, origin_ns));
-                suffixes[at - first] = suffix;
-            }
-            let mut prefix = S::EMPTY;
-            let mut reached = middle;
-            for row in group.rows.clone() {
-                let (start, end) = (from[row] as usize, to[row] as usize);
-                while reached < end {
-                    prefix = prefix.append(value(reached, origin_ns));
-                    reached += 1;
-                }
-                match (start < middle, reached > middle) {
-                    (true, true) => each(row, suffixes[start - first].join(prefix)),
-                    (true, false) => each(row, suffixes[start - first]),
-                    (false, true) => each(row, prefix),
-                    (false, false) => {}
-                }
-            }
+            fold_suffixes(group, &value, &mut suffixes);
+            self.join_prefixes(group, &value, &suffixes, &mut windows);
+            each(group.rows.clone(), &windows);
         }
+    }
+
+    /// The summaries of the windows of a group: what is left of the earlier block, joined with what the later one has so far.
+    #[inline]
+    fn join_prefixes<S: Summary>(
+        &self,
+        group: &Group,
+        value: impl Fn(usize, i64) -> S::Value,
+        suffixes: &[S],
+        windows: &mut Vec<S>,
+    ) {
+        let (from, to) = (&self.from[group.rows.clone()], &self.to[group.rows.clone()]);
+        let mut prefix = S::EMPTY;
+        let mut reached = group.middle;
+        windows.clear();
+        windows.extend(from.iter().zip(to).map(|(&start, &end)| {
+            while reached < end as usize {
+                prefix = prefix.append(value(reached, group.origin_ns));
+                reached += 1;
+            }
+            match suffixes.get(start as usize - group.first) {
+                Some(suffix) if reached > group.middle => suffix.join(prefix),
+                Some(suffix) => *suffix,
+                None => prefix,
+            }
+        }));
+    }
+}
+
+/// The summaries of the suffixes of a group's earlier block, by where they begin.
+#[inline]
+fn fold_suffixes<S: Summary>(group: &Group, value: impl Fn(usize, i64) -> S::Value, suffixes: &mut Vec<S>) {
+    suffixes.clear();
+    suffixes.resize(group.middle - group.first, S::EMPTY);
+    let mut suffix = S::EMPTY;
+    for (at, slot) in suffixes.iter_mut().enumerate().rev() {
+        suffix = suffix.prepend(value(group.first + at, group.origin_ns));
+        *slot = suffix;
     }
 }
 

@@ -6,7 +6,7 @@
 //! Moments, SAND2008-6212.
 
 use super::frame::{Frame, Summary};
-use super::number::{Column, family};
+use super::number::{Column, family, fill};
 use pipeline::spec::Statistic;
 
 /// Count, mean, and sums of powers of the distance from the mean up to `ORDER` (1 to 4); beyond it they stay 0.
@@ -79,23 +79,26 @@ impl<const ORDER: usize> Summary for Moments<ORDER> {
     }
 }
 
+/// Statistics, NaN where they are null.
 impl<const ORDER: usize> Moments<ORDER> {
-    /// The statistic, NaN where it is null.
     #[inline]
-    fn get(&self, statistic: Statistic) -> f64 {
+    fn std(&self) -> f64 {
+        // A single value: 0 / 0.
+        (self.second / (self.count - 1.0)).sqrt()
+    }
+
+    #[inline]
+    fn skew(&self) -> f64 {
         let variance = self.second / self.count;
-        match statistic {
-            Statistic::Std if self.count >= 2.0 => (self.second / (self.count - 1.0)).sqrt(),
-            Statistic::Skew if self.count >= 3.0 && variance > 0.0 => {
-                self.third / self.count / (variance * variance.sqrt())
-            }
-            Statistic::Kurtosis if self.count >= 4.0 && variance > 0.0 => {
-                self.fourth / self.count / (variance * variance) - 3.0
-            }
-            Statistic::Mean => self.mean,
-            Statistic::Rms => self.mean.sqrt(),
-            _ => f64::NAN,
-        }
+        let is_defined = self.count >= 3.0 && variance > 0.0;
+        if is_defined { self.third / self.count / (variance * variance.sqrt()) } else { f64::NAN }
+    }
+
+    #[inline]
+    fn kurtosis(&self) -> f64 {
+        let variance = self.second / self.count;
+        let is_defined = self.count >= 4.0 && variance > 0.0;
+        if is_defined { self.fourth / self.count / (variance * variance) - 3.0 } else { f64::NAN }
     }
 }
 
@@ -171,9 +174,15 @@ fn central<const ORDER: usize>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     let mut columns = family(columns, |statistic| order(statistic) > 0);
     frame.sweep(
         |at, _| values[at],
-        |row, moments: Moments<ORDER>| {
+        |rows, windows: &[Moments<ORDER>]| {
             for (statistic, column) in &mut columns {
-                column[row] = moments.get(*statistic);
+                let entries = &mut column[rows.clone()];
+                match statistic {
+                    Statistic::Mean => fill(entries, windows, |moments| moments.mean),
+                    Statistic::Std => fill(entries, windows, Moments::std),
+                    Statistic::Skew => fill(entries, windows, Moments::skew),
+                    _ => fill(entries, windows, Moments::kurtosis),
+                }
             }
         },
     );
@@ -182,36 +191,25 @@ fn central<const ORDER: usize>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
 /// `rms`: the root of the mean of squares.
 fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     let values = &*frame.values;
-    let mut columns = family(columns, |statistic| statistic == Statistic::Rms);
-    if columns.is_empty() {
-        return;
+    for (_, column) in family(columns, |statistic| statistic == Statistic::Rms) {
+        frame.sweep(
+            |at, _| values[at] * values[at],
+            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows, |squares| squares.mean.sqrt()),
+        );
     }
-    frame.sweep(
-        |at, _| values[at] * values[at],
-        |row, moments: Moments<1>| {
-            for (statistic, column) in &mut columns {
-                column[row] = moments.get(*statistic);
-            }
-        },
-    );
 }
 
 /// `slope`: times are taken from where the row's block begins, so that they are small and do not depend on the cut. They are
-/// exact while the span is at most 2^53 ns (104 days).
+/// exact while the span is at most 2^53 ns (104 days). Equal times only: 0 / 0, null.
 fn slope(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     const NS_PER_S: f64 = 1e9;
     let (values, times) = (&*frame.values, &*frame.times);
-    let mut columns = family(columns, |statistic| statistic == Statistic::Slope);
-    if columns.is_empty() {
-        return;
+    for (_, column) in family(columns, |statistic| statistic == Statistic::Slope) {
+        frame.sweep(
+            |at, origin_ns| ((times[at] - origin_ns) as f64, values[at]),
+            |rows, windows: &[Trend]| {
+                fill(&mut column[rows], windows, |trend| trend.products / trend.times * NS_PER_S);
+            },
+        );
     }
-    frame.sweep(
-        |at, origin_ns| ((times[at] - origin_ns) as f64, values[at]),
-        |row, trend: Trend| {
-            let window = frame.window(row);
-            let is_spread = times[window.start] < times[window.end - 1];
-            let slope = if is_spread { trend.products / trend.times * NS_PER_S } else { f64::NAN };
-            columns.iter_mut().for_each(|(_, column)| column[row] = slope);
-        },
-    );
 }

@@ -20,6 +20,7 @@ pub(super) fn compute(frame: &Frame<'_, f64>, wanted: &[Statistic]) -> Vec<Outpu
     change::compute_numbers(frame, &mut columns);
     rank::compute(frame, &mut columns);
     infinities(frame, &mut columns);
+    empty_windows(frame, &mut columns);
     let output = |(statistic, values)| match statistic {
         Statistic::Count => Output::Integer(counts(frame), None),
         _ => Output::numbers(values),
@@ -35,6 +36,21 @@ pub(super) fn counts<T: Copy>(frame: &Frame<'_, T>) -> Vec<i64> {
 /// The columns whose statistic `belongs`.
 pub(super) fn family(columns: &mut [Column], belongs: impl Fn(Statistic) -> bool) -> Family<'_> {
     columns.iter_mut().filter(|(statistic, _)| belongs(*statistic)).map(|(s, values)| (*s, &mut values[..])).collect()
+}
+
+/// Fills the entries of a group's rows from the summaries of their windows.
+#[inline]
+pub(super) fn fill<S>(entries: &mut [f64], windows: &[S], get: impl Fn(&S) -> f64) {
+    for (entry, window) in entries.iter_mut().zip(windows) {
+        *entry = get(window);
+    }
+}
+
+/// Nothing has no statistics: the families need not look.
+fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    for row in (0..frame.rows.len()).filter(|&row| frame.count(row) == 0) {
+        columns.iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
+    }
 }
 
 /// `first`, `last`, `delta`: by position.
