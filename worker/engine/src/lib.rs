@@ -9,3 +9,4 @@ pub mod nearest;
 pub mod sorted;
 pub mod statistic;
 pub mod window;
+pub mod decode;
