@@ -3,3 +3,5 @@
 //! Kernels are plain functions on sorted slices. No stores, no files, no clock.
 
 pub mod account;
+mod expression;
+mod schema;
