@@ -10,3 +10,5 @@ pub mod sorted;
 pub mod statistic;
 pub mod window;
 pub mod decode;
+mod expression;
+mod schema;
