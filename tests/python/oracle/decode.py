@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from decimal import ROUND_FLOOR, Decimal
 
 from .read import Bad, Number, members, texts
-from .words import UNITS
+from .words import UNITS, included
 
 EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.UTC).timestamp()) * 10**9
 LATEST = int(datetime.datetime(2101, 1, 1, tzinfo=datetime.UTC).timestamp()) * 10**9
@@ -15,12 +15,12 @@ MISSING = object()
 
 
 class Observation:
-    """One record: `time` and `known` in ns, `values` by column."""
+    """One record: `time` and `known` in ns, `values` by column; whether it is accounted."""
 
-    __slots__ = ("time", "known", "values")
+    __slots__ = ("time", "known", "values", "own")
 
     def __init__(self, time, known, values):
-        self.time, self.known, self.values = time, known, values
+        self.time, self.known, self.values, self.own = time, known, values, True
 
 
 class Decoded:
@@ -37,30 +37,40 @@ class Decoded:
         self.account[f"signals.{signal}.quarantined.{kind}" if signal else f"members.quarantined.{kind}"] += 1
 
 
-def archive(words):
-    """Everything in an archive."""
-    out = Decoded()
+def archive(pipeline):
+    """Everything in a pipeline's archive. Members outside its range and robots are read, but not accounted."""
+    words, out = pipeline["archive"], Decoded()
     for key, name, captures, stamp, data in members(words):
-        out.account["members.read"] += 1
-        found = list(texts(words, data))
-        out.account["members.documents"] += sum(not isinstance(d, Bad) for d in found)
-        for document in found:
-            if isinstance(document, Bad):
-                out.refuse(key, name, document.args[0])
-                continue
-            robot = robot_of(words["robot"], captures, document)
-            if isinstance(robot, Bad):
-                out.refuse(key, name, robot.args[0])
-                continue
-            for signal in words["signals"].values():
-                take(out, words, signal, robot, document, stamp, (key, name))
+        own = stamp is None or pipeline["range"][0] <= stamp[0] < pipeline["range"][1]
+        own = own and included(pipeline, captures.get(words["robot"].get("capture"), ""))
+        into = out if own else Decoded()
+        member(into, words, captures, stamp, data, (key, name))
+        if not own:
+            for robot, signals in into.observations.items():
+                for signal, found in signals.items():
+                    for observation in found:
+                        observation.own = False
+                    out.observations[robot][signal] += found
+    for robot in [r for r in out.observations if not included(pipeline, r)]:
+        del out.observations[robot]
     for robot in out.observations.values():
         for name, found in robot.items():
             robot[name] = arranged(found, words["signals"][name], out.account)
-            for column in words["signals"][name]["columns"]:
-                nulls = sum(o.values[column["name"]] is None for o in robot[name])
-                out.account[f"signals.{name}.nulls.{column['name']}"] += nulls
     return out
+
+
+def member(out, words, captures, stamp, data, where):
+    """Everything in one member."""
+    out.account["members.read"] += 1
+    found = list(texts(words, data))
+    out.account["members.documents"] += sum(not isinstance(d, Bad) for d in found)
+    for document in found:
+        robot = document if isinstance(document, Bad) else robot_of(words["robot"], captures, document)
+        if isinstance(robot, Bad):
+            out.refuse(*where, robot.args[0])
+            continue
+        for signal in words["signals"].values():
+            take(out, words, signal, robot, document, stamp, where)
 
 
 def robot_of(rule, captures, document):
@@ -265,15 +275,16 @@ def fitted(value, column):
 
 
 def arranged(found, signal, account):
-    """Sorted by time, archive order within equal times, duplicates resolved and counted."""
-    found = sorted(found, key=lambda o: o.time)
-    account[f"signals.{signal['name']}.kept"] += len(found)
-    if signal["duplicates"] == "Keep":
-        return found
+    """Sorted by time, archive order within equal times, duplicates resolved; own ones counted."""
     groups = defaultdict(list)
-    for observation in found:
+    for observation in sorted(found, key=lambda o: o.time):
         groups[observation.time].append(observation)
-    kept = [group[-1 if signal["duplicates"] == "Last" else 0] for group in groups.values()]
-    account[f"signals.{signal['name']}.duplicate"] += len(found) - len(kept)
-    account[f"signals.{signal['name']}.kept"] -= len(found) - len(kept)
+    chosen = {"Last": slice(-1, None), "First": slice(0, 1), "Keep": slice(None)}[signal["duplicates"]]
+    kept = [observation for group in groups.values() for observation in group[chosen]]
+    own = [observation for observation in kept if observation.own]
+    prefix = f"signals.{signal['name']}"
+    account[f"{prefix}.kept"] += len(own)
+    account[f"{prefix}.duplicate"] += sum(observation.own for observation in found) - len(own)
+    for column in signal["columns"]:
+        account[f"{prefix}.nulls.{column['name']}"] += sum(o.values[column["name"]] is None for o in own)
     return kept

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from fnmatch import fnmatchcase
 
 import blake3
 
@@ -10,9 +9,7 @@ from .decode import archive
 from .events import Onsets, onsets, stamped
 from .sql import evaluate
 from .windows import hole, statistic
-from .words import UNITS
-
-SECOND = UNITS["s"]
+from .words import duration
 
 
 class Base:
@@ -37,13 +34,11 @@ class Result:
 
 def run(words):
     """A whole pipeline."""
-    decoded = archive(words["archive"])
+    decoded = archive(words)
     result = Result(decoded.account, decoded.quarantine)
-    robots = words.get("robots", {})
+    Robot(words, "", {}, result).rows()  # the columns of a table without rows
     for robot in sorted(decoded.observations, key=lambda r: r.encode()):
-        included = any(fnmatchcase(robot, p) for p in robots.get("include", ["*"]) or ["*"])
-        if included and not any(fnmatchcase(robot, p) for p in robots.get("exclude", [])):
-            Robot(words, robot, decoded.observations[robot], result).rows()
+        Robot(words, robot, decoded.observations[robot], result).rows()
     return result
 
 
@@ -90,6 +85,8 @@ class Robot:
             written = [(Base(b.time, b.own), kinds[b.time]) for b in base if b.time in kinds]
             self.join([b for b, _ in written], strict=True)
             self.derive([b for b, _ in written], count=False)
+        low, high = self.words["range"]
+        written = [(b, kind) for b, kind in written if low <= b.time < high]
         self.count_joins([b for b, _ in written])
         rows = [self.row(b, kind) for b, kind in written]
         self.write(rows)
@@ -100,20 +97,13 @@ class Robot:
         if "every" not in rows:
             return [(o.time, o) for o in self.observations.get(self.row_signal, [])]
         during = [rows["during"]] if "during" in rows else list(self.signals)
-        every, alive = self.duration(rows["every"]), self.duration(rows.get("alive", "30s"))
+        every, alive = duration(rows["every"]), duration(rows.get("alive", "30s"))
         points = set()
         for signal in during:
             for o in self.observations.get(signal, []):
                 first = -(-o.time // every) * every
                 points.update(range(first, o.time + alive + 1, every))
         return [(t, None) for t in sorted(points)]
-
-    @staticmethod
-    def duration(text):
-        """A duration in words."""
-        from .words import duration
-
-        return duration(text)
 
     def join(self, base, strict):
         """Matches of each row; strictly: only what was known before the row's time."""
@@ -134,8 +124,10 @@ class Robot:
         for derived in self.words["derive"]:
             values, kind = evaluate(derived["expression"], {**self.kinds, **self.derived_kinds}, self.sql_rows(base))
             self.derived_kinds[derived["name"]] = kind
+            if count:
+                self.result.account[f"expression_nan.{derived['name']}"] += sum(v != v for v in values)
             for row, value in zip(base, values, strict=True):
-                row.derived[derived["name"]] = value
+                row.derived[derived["name"]] = value if value == value else None
 
     def sql_rows(self, base):
         """Rows as SQL sees them."""
@@ -172,8 +164,8 @@ class Robot:
         controls = rows.get("controls")
         if not controls:
             return kinds
-        apart, within = self.duration(controls["apart"]), self.duration(controls.get("within", "1h"))
-        free = [o.time for o in self.observations[self.row_signal] if all(abs(o.time - e) >= apart for e in found.every)]
+        apart, within = duration(controls["apart"]), duration(controls.get("within", "1h"))
+        free = [o.time for o in self.observations.get(self.row_signal, []) if all(abs(o.time - e) >= apart for e in found.every)]
         for onset in found.kept:
             near = [t for t in free if abs(t - onset) <= within]
             near.sort(key=lambda t: draw(controls.get("seed", 0), self.name, onset, t))
@@ -274,9 +266,9 @@ class Robot:
         if label and self.event_rows:
             out["label"], out["label_event_time"] = kind == "event", out["time"] if kind == "event" else None
         elif label:
-            lead = self.duration(label.get("lead", "0s"))
+            lead = duration(label.get("lead", "0s"))
             found = self.onsets[label["event"]]
-            until = known + lead + self.duration(label["horizon"])
+            until = known + lead + duration(label["horizon"])
             ahead = [t for t in found.kept if known + lead < t <= until]
             out["label"], out["label_event_time"] = (True, ahead[0]) if ahead else (self.seen(found, until), None)
             if any(out["time"] < t <= known for t in found.kept):

@@ -1,7 +1,5 @@
 """Expressions, by DuckDB: a signal is a struct, a derived name a plain column."""
 
-import math
-
 import duckdb
 import pyarrow as pa
 
@@ -15,7 +13,7 @@ TYPES = {
 
 
 def evaluate(expression, kinds, rows):
-    """(value per row, type word). `kinds`: {name: type word, or {column: type word} for a signal}; rows are dicts."""
+    """(value per row, NaN among them, and their type word). `kinds`: {name: type word, or {column: type word} for a signal}; rows are dicts."""
     columns = {"_n": pa.array(range(len(rows)), pa.int64())}
     for name, kind in kinds.items():
         if isinstance(kind, dict):
@@ -24,8 +22,8 @@ def evaluate(expression, kinds, rows):
         else:
             columns[name] = pa.array([row.get(name) for row in rows], TYPES[kind])
     rows_table = duckdb.from_arrow(pa.table(columns))
-    found = rows_table.order("_n").project(f"({expression}) AS v").to_arrow_table().column("v")
-    return [None if isinstance(v, float) and math.isnan(v) else plain(v) for v in found.to_pylist()], word_of(found.type)
+    found = rows_table.order("_n").project(f"TRY({expression}) AS v").to_arrow_table().column("v")
+    return [plain(v) for v in found.to_pylist()], word_of(found.type)
 
 
 def plain(value):

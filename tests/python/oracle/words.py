@@ -1,8 +1,10 @@
 """The YAML words as plain dictionaries with defaults filled in. Takes only files that `check` accepts."""
 
+import datetime
 import pathlib
 import re
 from decimal import Decimal
+from fnmatch import fnmatchcase
 
 import yaml
 
@@ -27,9 +29,10 @@ class Words(yaml.SafeLoader):
 
 
 Words.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in rules if not tag.endswith(":timestamp")]
+    first: [(tag, regexp) for tag, regexp in rules if not tag.endswith((":timestamp", ":bool"))]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+Words.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), "tf")
 
 
 def pipeline(path, name=None):
@@ -57,7 +60,21 @@ def pipeline(path, name=None):
         if "gap" in requires:
             requires["gap"] = duration(requires["gap"])
     words.setdefault("derive", [])
+    days = words.get("range")
+    words["range"] = [instant(days[end]) for end in ("from", "to")] if days else [-(2**63), 2**63]
     return words
+
+
+def instant(day):
+    """Midnight of a day `YYYY-MM-DD`, ns."""
+    return (datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days * DAY
+
+
+def included(words, robot):
+    """Whether `robots` lets a robot take part."""
+    rules = words.get("robots", {})
+    fits = any(fnmatchcase(robot, p) for p in rules.get("include") or ["*"])
+    return fits and not any(fnmatchcase(robot, p) for p in rules.get("exclude", []))
 
 
 def archive(spec, folder):
