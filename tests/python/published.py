@@ -1,10 +1,11 @@
-"""`published.py rows URL`, `published.py quarantine URL`, `published.py engines URL`: what a published table holds.
+"""`published.py rows|digest|engines|quarantine URL`: what a published table holds.
 
-`rows` prints the canonical text of the live rows; `quarantine` that of the live quarantine lines; `engines` reads the table with
-deltalake, polars and DuckDB and prints what each saw, one line each, equal if they agree.
+`rows` prints the canonical text of the live rows, `digest` a hash in which every bit counts; `quarantine` the canonical text of the
+quarantine; `engines` what deltalake, polars and DuckDB saw, one line each, equal if they agree.
 """
 
 import glob
+import hashlib
 import pathlib
 import sys
 
@@ -48,6 +49,16 @@ def rows(url):
     return text.table(kinds, [list(row) for row in zip(*columns, strict=True)])
 
 
+def digest(url):
+    """A hash of the live schema and rows, sorted by robot and time: every bit of every column counts, NaN and -0.0 too."""
+    table, whole = live(url), hashlib.sha256()
+    for field in table.schema:
+        whole.update(f"{field.name} {word(field.type)}\n".encode())
+        for value in table.column(field.name).to_pylist():
+            whole.update((value.hex() if isinstance(value, float) else repr(value)).encode() + b"\n")
+    return f"{table.num_rows} rows {whole.hexdigest()}\n"
+
+
 def engines(url):
     """Rows, columns and the sum of every float column's first four, by three engines."""
     import duckdb
@@ -89,4 +100,4 @@ def quarantine(url):
 if __name__ == "__main__":
 
 
-    sys.stdout.write({"rows": rows, "engines": engines, "quarantine": quarantine}[sys.argv[1]](sys.argv[2]))
+    sys.stdout.write({"rows": rows, "digest": digest, "engines": engines, "quarantine": quarantine}[sys.argv[1]](sys.argv[2]))
