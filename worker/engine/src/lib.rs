@@ -3,4 +3,5 @@
 //! Kernels are plain functions on sorted slices. No stores, no files, no clock.
 
 pub mod account;
+pub mod arrange;
 pub mod decode;
