@@ -5,3 +5,11 @@
 pub mod account;
 pub mod arrange;
 pub mod decode;
+pub mod event;
+mod expression;
+pub mod label;
+pub mod nearest;
+mod schema;
+pub mod sorted;
+pub mod statistic;
+pub mod window;
