@@ -12,3 +12,6 @@ pub mod sorted;
 pub mod statistic;
 pub mod validity;
 pub mod window;
+pub mod decode;
+mod expression;
+mod schema;
