@@ -4,10 +4,13 @@
 //! ready: nothing left to check.
 
 pub mod archive;
+pub mod meaning;
 pub mod member;
 pub mod name;
 pub mod pattern;
 pub mod pipeline;
+pub mod plan;
 pub mod pointer;
+pub mod reach;
 pub mod spec;
 pub mod time;
