@@ -3,11 +3,14 @@
 //! Kernels are plain functions on sorted slices. No stores, no files, no clock.
 
 pub mod account;
+pub mod control;
 pub mod event;
+pub mod grid;
 pub mod label;
 pub mod nearest;
 pub mod sorted;
 pub mod statistic;
+pub mod validity;
 pub mod window;
 pub mod decode;
 mod expression;
