@@ -3,3 +3,9 @@
 //! Kernels are plain functions on sorted slices. No stores, no files, no clock.
 
 pub mod account;
+pub mod event;
+pub mod label;
+pub mod nearest;
+pub mod sorted;
+pub mod statistic;
+pub mod window;

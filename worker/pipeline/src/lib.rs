@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod member;
+pub mod name;
 pub mod pattern;
 pub mod pipeline;
 pub mod pointer;
