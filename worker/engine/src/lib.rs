@@ -9,3 +9,6 @@ pub mod nearest;
 pub mod sorted;
 pub mod statistic;
 pub mod window;
+pub mod decode;
+mod expression;
+mod schema;

@@ -5,9 +5,12 @@
 
 pub mod archive;
 pub mod member;
+pub mod mistake;
 pub mod name;
 pub mod pattern;
 pub mod pipeline;
 pub mod pointer;
+pub mod read;
+pub mod schema;
 pub mod spec;
 pub mod time;
