@@ -4,14 +4,14 @@
 
 pub mod account;
 pub mod control;
+pub mod decode;
 pub mod event;
+mod expression;
 pub mod grid;
 pub mod label;
 pub mod nearest;
+mod schema;
 pub mod sorted;
 pub mod statistic;
 pub mod validity;
 pub mod window;
-pub mod decode;
-mod expression;
-mod schema;
