@@ -14,7 +14,7 @@ pub(crate) fn printable(name: &[u8]) -> String {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
             // Writing to a String cannot fail.
-            drop(write!(text, "\\x{byte:02x}"));
+            let _ = write!(text, "\\x{byte:02x}");
         }
     }
     text

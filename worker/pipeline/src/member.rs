@@ -14,6 +14,21 @@ pub enum Stamp {
     Absent,
 }
 
+impl Stamp {
+    /// The first and the last instant (both inside) that the stamp speaks for: the instant and what it `covers_ns`, or
+    /// the whole day and what it covers. `None` without a stamp. An observation farther outside than `lateness` is late.
+    pub fn reach(self, covers_ns: i64) -> Option<(i64, i64)> {
+        match self {
+            Self::At(ns) => Some((ns, ns.saturating_add(covers_ns))),
+            Self::Day(day) => {
+                let last_ns = day.next().start_ns().saturating_sub(1);
+                Some((day.start_ns(), last_ns.saturating_add(covers_ns)))
+            }
+            Self::Absent => None,
+        }
+    }
+}
+
 /// How a member's bytes lie in its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Packing {
@@ -48,4 +63,17 @@ pub struct Member {
     pub crc32: Option<u32>,
     /// How the bytes lie.
     pub packing: Packing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_speaks_for_its_instant_or_its_day_and_what_it_covers() {
+        assert_eq!(Stamp::At(5).reach(2), Some((5, 7)));
+        assert_eq!(Stamp::At(i64::MAX).reach(2), Some((i64::MAX, i64::MAX)));
+        assert_eq!(Stamp::Day(Day(1)).reach(0), Some((crate::time::DAY_NS, 2 * crate::time::DAY_NS - 1)));
+        assert_eq!(Stamp::Absent.reach(9), None);
+    }
 }

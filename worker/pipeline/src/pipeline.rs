@@ -4,8 +4,9 @@
 //! stay text here: their types are checked by the `engine` crate, which alone knows SQL.
 
 use crate::archive::Archive;
+use crate::pattern;
 use crate::spec::{Direction, Edge, Over, PipelineSpec, Statistic};
-use crate::time::Day;
+use crate::time::{Day, Span};
 
 /// A pipeline with its archive, ready to plan and compute.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,14 @@ pub struct RobotFilter {
     pub exclude: Vec<String>,
 }
 
+impl RobotFilter {
+    /// Whether the robot takes part.
+    pub fn accepts(&self, robot: &str) -> bool {
+        let any = |patterns: &[String]| patterns.iter().any(|pattern| pattern::glob(pattern, robot));
+        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+    }
+}
+
 /// `[from, to)` in whole UTC days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayRange {
@@ -56,6 +65,18 @@ pub struct DayRange {
     pub from: Day,
     /// Day after the last.
     pub to: Day,
+}
+
+impl DayRange {
+    /// From the first day's first instant to the last day's end.
+    pub fn span(self) -> Span {
+        Span { from_ns: self.from.start_ns(), to_ns: self.to.start_ns() }
+    }
+
+    /// Whether it holds the day.
+    pub fn contains(self, day: Day) -> bool {
+        self.from <= day && day < self.to
+    }
 }
 
 /// What a row of the result is.
