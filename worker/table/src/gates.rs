@@ -29,9 +29,9 @@ pub fn judge(pipeline: &Pipeline, account: &Account, failed: u64, shards: u64) -
     }
     for (signal, least) in &tolerate.min_matched {
         let Some(name) = pipeline.archive.signals.get(*signal).map(|signal| signal.name.as_str()) else { continue };
-        sentences.extend(account.joins.get(name).and_then(|join| {
-            Share { part: join.matched, whole: join.rows }.under(*least, name)
-        }));
+        sentences.extend(
+            account.joins.get(name).and_then(|join| Share { part: join.matched, whole: join.rows }.under(*least, name)),
+        );
     }
     sentences
 }
@@ -94,4 +94,59 @@ impl std::fmt::Display for Share {
 fn percent(share: f64) -> String {
     let text = format!("{:.4}", share * 100.0);
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::pipeline;
+    use engine::account::{JoinAccount, SignalAccount};
+    use pipeline::pipeline::Tolerate;
+
+    fn account() -> Account {
+        let mut account = Account::default();
+        let quarantined = [("late".to_owned(), 20), ("mismatch".to_owned(), 10)].into();
+        let signal = SignalAccount { read: 1000, kept: 970, quarantined, ..SignalAccount::default() };
+        account.signals.insert("speed".to_owned(), signal);
+        let join = JoinAccount { rows: 100, matched: 90, unmatched: 10, ..JoinAccount::default() };
+        account.joins.insert("speed".to_owned(), join);
+        account.members.documents = 99;
+        account.members.quarantined.insert("unreadable".to_owned(), 1);
+        account
+    }
+
+    fn sentences(tolerate: Tolerate, failed: u64) -> Vec<String> {
+        judge(&Pipeline { tolerate, ..pipeline() }, &account(), failed, 8)
+    }
+
+    fn tolerate() -> Tolerate {
+        Tolerate { failed_shards: 1, quarantined: Some(0.01), late: Some(0.02), min_matched: vec![(0, 0.9)] }
+    }
+
+    #[test]
+    fn exactly_at_each_gate_passes() {
+        assert!(sentences(tolerate(), 1).is_empty());
+        let none = Tolerate { quarantined: None, late: None, min_matched: Vec::new(), ..tolerate() };
+        assert!(sentences(none, 1).is_empty());
+    }
+
+    #[test]
+    fn beyond_each_gate_is_a_sentence() {
+        let strict =
+            Tolerate { failed_shards: 1, quarantined: Some(0.009), late: Some(0.0199), min_matched: vec![(0, 0.91)] };
+        let wanted = [
+            "2 of 8 shards failed, tolerate.failedShards is 1",
+            "10 of 1000 (1%) observations are in quarantine, tolerate.quarantined is 0.9%",
+            "1 of 100 (1%) members are in quarantine, tolerate.quarantined is 0.9%",
+            "20 of 1000 (2%) observations are late, tolerate.late is 1.99%",
+            "90 of 100 (90%) rows have a match of `speed`, tolerate.minMatched wants 91%",
+        ];
+        assert_eq!(sentences(strict, 2), wanted);
+    }
+
+    #[test]
+    fn an_empty_account_passes() {
+        let pipeline = Pipeline { tolerate: tolerate(), ..pipeline() };
+        assert!(judge(&pipeline, &Account::default(), 0, 0).is_empty());
+    }
 }

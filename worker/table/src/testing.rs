@@ -9,6 +9,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use pipeline::archive::{Archive, Limits, RobotRule, Signal};
+use pipeline::pattern::Pattern;
+use pipeline::pipeline::{Pipeline, RobotFilter, Rows, Tolerate};
+use pipeline::pointer::At;
+use pipeline::spec::{Duplicates, Format, OnConflict};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -31,6 +36,8 @@ pub(crate) enum Fault {
     Busy,
     /// It does not write: no permission.
     Denied,
+    /// It ignores the condition.
+    Replaced,
 }
 
 /// A store around a store: each conditional put below a prefix meets the next fault of a list; then all is well.
@@ -79,6 +86,9 @@ impl Store for Faulty {
     async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
         let hit = when == Put::IfAbsent && key.starts_with(self.prefix);
         let fault = if hit { self.faults.lock().unwrap().pop() } else { None };
+        if fault == Some(Fault::Replaced) {
+            return self.inner.put(key, bytes, Put::Always).await;
+        }
         if matches!(fault, None | Some(Fault::Lost | Fault::Retried)) {
             let put = self.inner.put(key, bytes, when).await;
             if fault.is_none() {
@@ -130,4 +140,48 @@ pub(crate) fn rows(robot: &str, day: i32, count: usize) -> RecordBatch {
         Arc::new(BooleanArray::from_iter(numbers().map(|row| Some(row % 2 == 0)))),
     ];
     RecordBatch::try_new(schema(), columns).unwrap()
+}
+
+/// A pipeline over one signal `speed`, tolerating nothing.
+pub(crate) fn pipeline() -> Pipeline {
+    let store = serde_json::json!({"url": "x"});
+    let spec = serde_json::json!({"archive": "a", "rows": {"signal": "speed"}, "result": {"store": store.clone()}});
+    let signal = Signal {
+        name: "speed".to_owned(),
+        at: At::default(),
+        matches: Vec::new(),
+        clocks: Vec::new(),
+        join_clock: 0,
+        known_clock: None,
+        columns: Vec::new(),
+        duplicates: Duplicates::Last,
+    };
+    let archive = Archive {
+        name: "a".to_owned(),
+        store: serde_json::from_value(store).unwrap(),
+        objects: Pattern { text: "{date}.zip".to_owned() },
+        members: None,
+        format: Format::Json,
+        lateness_ns: 0,
+        covers_ns: 0,
+        robot: RobotRule { capture: None, document: None, on_conflict: OnConflict::Capture },
+        limits: Limits { member_bytes_max: 1, depth_max: 1, records_max: 1 },
+        signals: vec![signal],
+    };
+    Pipeline {
+        name: "p".to_owned(),
+        archive,
+        robots: RobotFilter::default(),
+        range: None,
+        rows: Rows::Signal { signal: 0 },
+        events: Vec::new(),
+        joins: Vec::new(),
+        derives: Vec::new(),
+        filter: None,
+        windows: Vec::new(),
+        label: None,
+        tolerate: Tolerate { failed_shards: 0, quarantined: None, late: None, min_matched: Vec::new() },
+        shard_bytes: 1,
+        spec: serde_json::from_value(spec).unwrap(),
+    }
 }
