@@ -8,8 +8,26 @@ use pipeline::spec::Statistic::{self, *};
 use proptest::prelude::*;
 
 const OF_NUMBERS: [Statistic; 20] = [
-    Count, Mean, Std, Min, Max, Range, Sum, First, Last, Delta, Slope, Rms, Skew, Kurtosis, MeanAbsChange, MaxAbsChange, P05,
-    P25, P50, P95,
+    Count,
+    Mean,
+    Std,
+    Min,
+    Max,
+    Range,
+    Sum,
+    First,
+    Last,
+    Delta,
+    Slope,
+    Rms,
+    Skew,
+    Kurtosis,
+    MeanAbsChange,
+    MaxAbsChange,
+    P05,
+    P25,
+    P50,
+    P95,
 ];
 const OF_BOOL: [Statistic; 6] = [Count, First, Last, FractionTrue, Changes, TimeSinceChange];
 const OF_TEXT: [Statistic; 5] = [Count, First, Last, Changes, TimeSinceChange];
@@ -269,7 +287,9 @@ fn agree(case: &Case, sees_known: bool) -> Result<(), TestCaseError> {
                 _ if is_rounded => {}
                 (Some(got), Some((wanted, within))) if got == wanted || (got - wanted).abs() <= within => {}
                 (got, wanted) => prop_assert!(
-                    false, "{statistic:?} of {:?} at row {row}: {got:?} instead of {wanted:?}", sample.values
+                    false,
+                    "{statistic:?} of {:?} at row {row}: {got:?} instead of {wanted:?}",
+                    sample.values
                 ),
             }
         }
