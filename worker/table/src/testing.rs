@@ -9,11 +9,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use pipeline::archive::{Archive, Limits, RobotRule, Signal};
-use pipeline::pattern::Pattern;
-use pipeline::pipeline::{Pipeline, RobotFilter, Rows, Tolerate};
-use pipeline::pointer::At;
-use pipeline::spec::{Duplicates, Format, OnConflict};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -140,48 +135,4 @@ pub(crate) fn rows(robot: &str, day: i32, count: usize) -> RecordBatch {
         Arc::new(BooleanArray::from_iter(numbers().map(|row| Some(row % 2 == 0)))),
     ];
     RecordBatch::try_new(schema(), columns).unwrap()
-}
-
-/// A pipeline over one signal `speed`, tolerating nothing.
-pub(crate) fn pipeline() -> Pipeline {
-    let store = serde_json::json!({"url": "x"});
-    let spec = serde_json::json!({"archive": "a", "rows": {"signal": "speed"}, "result": {"store": store.clone()}});
-    let signal = Signal {
-        name: "speed".to_owned(),
-        at: At::default(),
-        matches: Vec::new(),
-        clocks: Vec::new(),
-        join_clock: 0,
-        known_clock: None,
-        columns: Vec::new(),
-        duplicates: Duplicates::Last,
-    };
-    let archive = Archive {
-        name: "a".to_owned(),
-        store: serde_json::from_value(store).unwrap(),
-        objects: Pattern { text: "{date}.zip".to_owned() },
-        members: None,
-        format: Format::Json,
-        lateness_ns: 0,
-        covers_ns: 0,
-        robot: RobotRule { capture: None, document: None, on_conflict: OnConflict::Capture },
-        limits: Limits { member_bytes_max: 1, depth_max: 1, records_max: 1 },
-        signals: vec![signal],
-    };
-    Pipeline {
-        name: "p".to_owned(),
-        archive,
-        robots: RobotFilter::default(),
-        range: None,
-        rows: Rows::Signal { signal: 0 },
-        events: Vec::new(),
-        joins: Vec::new(),
-        derives: Vec::new(),
-        filter: None,
-        windows: Vec::new(),
-        label: None,
-        tolerate: Tolerate { failed_shards: 0, quarantined: None, late: None, min_matched: Vec::new() },
-        shard_bytes: 1,
-        spec: serde_json::from_value(spec).unwrap(),
-    }
 }
