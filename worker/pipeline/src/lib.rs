@@ -4,10 +4,20 @@
 //! ready: nothing left to check.
 
 pub mod archive;
+pub mod meaning;
+pub mod check;
+pub mod columns;
+pub mod location;
 pub mod member;
+pub mod mistake;
 pub mod name;
 pub mod pattern;
 pub mod pipeline;
+pub mod plan;
 pub mod pointer;
+pub mod reach;
+pub mod read;
+pub mod run;
+pub mod schema;
 pub mod spec;
 pub mod time;
