@@ -60,6 +60,11 @@ impl Fault {
         Self::new(Exit::Stopped, "stopped as asked; nothing was published, finished shards are kept: run again to go on")
     }
 
+    /// The same fault, saying besides what followed from it.
+    pub(crate) fn noting(self, consequence: &Self) -> Self {
+        Self { message: format!("{} ({consequence})", self.message), ..self }
+    }
+
     fn caused(exit: Exit, source: impl Error + Send + Sync + 'static) -> Self {
         Self { exit, message: source.to_string(), source: source.source().map(|cause| cause.to_string().into()) }
     }

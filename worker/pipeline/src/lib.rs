@@ -5,6 +5,9 @@
 
 pub mod archive;
 pub mod meaning;
+pub mod check;
+pub mod columns;
+pub mod location;
 pub mod member;
 pub mod mistake;
 pub mod name;
@@ -14,6 +17,7 @@ pub mod plan;
 pub mod pointer;
 pub mod reach;
 pub mod read;
+pub mod run;
 pub mod schema;
 pub mod spec;
 pub mod time;

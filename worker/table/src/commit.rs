@@ -112,10 +112,9 @@ struct Publisher<'a> {
 impl<'a> Publisher<'a> {
     async fn new(store: &'a Arc<dyn Store>, publication: &'a Publication) -> Result<Self, TableError> {
         let base = match &publication.base {
-            Some(base) => Some(Base {
-                pipeline: base.pipeline().map(str::to_owned),
-                foreign: foreign(base.ledger(store).await)?,
-            }),
+            Some(base) => {
+                Some(Base { pipeline: base.pipeline().map(str::to_owned), foreign: foreign(base.ledger(store).await)? })
+            }
             None => None,
         };
         let facts = Facts {
@@ -157,9 +156,9 @@ impl<'a> Publisher<'a> {
         let words = Provenance::default();
         let commit = self.commit(&words);
         let base = self.publication.base.as_ref();
-        let same_meaning = base.and_then(|base| base.provenance.as_ref()).is_some_and(|made| {
-            made.meaning == self.publication.meaning && made.engine == self.publication.engine
-        });
+        let same_meaning = base
+            .and_then(|base| base.provenance.as_ref())
+            .is_some_and(|made| made.meaning == self.publication.meaning && made.engine == self.publication.engine);
         let unchanged = same_meaning && commit.is_empty();
         let added: Vec<&DataFile> = commit.added().collect();
         let missing = missing(self.store.as_ref(), &added).await?;
@@ -205,8 +204,7 @@ impl<'a> Publisher<'a> {
     }
 
     async fn put_once(&self, bytes: Bytes) -> Answer {
-        let written =
-            self.log.write_commit_entry(self.version(), CommitOrBytes::LogBytes(bytes), Uuid::new_v4()).await;
+        let written = self.log.write_commit_entry(self.version(), CommitOrBytes::LogBytes(bytes), Uuid::new_v4()).await;
         match written {
             Ok(()) => Answer::Written,
             Err(error) => answer(&error),

@@ -220,7 +220,8 @@ mod tests {
     fn what_lies_at_the_next_version_says_what_happened() {
         let answers = [None, Some(Answer::Unclear), Some(Answer::Hopeless("denied".to_owned()))];
         for answer in answers {
-            let with = |next| decide(&Facts { next, answer: answer.clone(), gates: vec!["late".to_owned()], ..facts() });
+            let with =
+                |next| decide(&Facts { next, answer: answer.clone(), gates: vec!["late".to_owned()], ..facts() });
             assert_eq!(with(Next::Ours(words("plan", "write"))), Decision::Published);
             assert_eq!(with(Next::Ours(words("plan", "other"))), Decision::AlreadyPublished(words("plan", "other")));
             assert_eq!(with(Next::Ours(words("other", "o"))), Decision::Conflict(Other::Plan(words("other", "o"))));

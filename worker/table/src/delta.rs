@@ -3,7 +3,7 @@
 //! Pure. A commit's bytes are built once, here, and never again for the same attempt.
 
 use crate::error::TableError;
-use crate::layout::{self, PARTITION};
+use crate::layout::PARTITION;
 use crate::part::DataFile;
 use crate::state::{LiveFile, TableState};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
@@ -217,6 +217,8 @@ pub(crate) fn schema_json(schema: &Schema) -> Result<Value, TableError> {
 }
 
 /// The Arrow columns of a Delta schema.
+///
+/// Errors: [`TableError::Refused`] for a type that no result has.
 pub(crate) fn schema_arrow(schema: &Value) -> Result<Schema, TableError> {
     let fields = schema["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(Schema::new(fields.iter().map(field_arrow).collect::<Result<Vec<_>, _>>()?))
@@ -234,8 +236,11 @@ fn field_json(field: &Field) -> Result<Value, TableError> {
 fn field_arrow(field: &Value) -> Result<Field, TableError> {
     let name = field["name"].as_str().unwrap_or_default();
     let Some((kind, _)) = TYPES.iter().find(|(_, word)| field["type"].as_str() == Some(word)) else {
-        let why = format!("column `{name}` has type {}, which no pipeline writes", field["type"]);
-        return Err(TableError::malformed(layout::LOG, why));
+        return Err(TableError::Refused(format!(
+            "the table at the result's URL is not fleetloom's: its column `{name}` has type {}, which no pipeline writes; \
+             write the result to another URL",
+            field["type"]
+        )));
     };
     let none = Map::new();
     let metadata = field["metadata"].as_object().unwrap_or(&none);

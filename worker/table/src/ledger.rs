@@ -137,7 +137,10 @@ pub async fn write_ledger(
 pub async fn read_ledger(store: &dyn Store, name: &str, hash: &str) -> Result<Ledger, TableError> {
     let (_, bytes) = store.get(name).await?;
     if blake3::hash(&bytes).to_hex().as_str() != hash {
-        return Err(TableError::malformed(name, "its bytes are not those that the commit names; restore it from a backup"));
+        return Err(TableError::malformed(
+            name,
+            "its bytes are not those that the commit names; restore it from a backup",
+        ));
     }
     decode(name, bytes)
 }

@@ -9,10 +9,10 @@ use crate::layout;
 use crate::object::ParquetObject;
 use crate::upload::ParquetUpload;
 use archive::store::{Store, StoreError};
-use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array};
-use arrow::datatypes::{
-    DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type,
+use arrow::array::{
+    ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array,
 };
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type};
 use futures::TryStreamExt;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::file::metadata::RowGroupMetaData;
@@ -191,11 +191,15 @@ impl Wanted {
     fn may_hold(self, group: &RowGroupMetaData) -> bool {
         let Some(span) = self.stamps else { return true };
         let instants = match group.column(STAMP_NS).statistics() {
-            Some(Statistics::Int64(values)) => Stamps::of(values.min_opt().copied(), values.max_opt().copied(), values.null_count_opt()),
+            Some(Statistics::Int64(values)) => {
+                Stamps::of(values.min_opt().copied(), values.max_opt().copied(), values.null_count_opt())
+            }
             _ => return true,
         };
         let days = match group.column(STAMP_DAY).statistics() {
-            Some(Statistics::Int32(values)) => Stamps::of(values.min_opt().copied(), values.max_opt().copied(), values.null_count_opt()),
+            Some(Statistics::Int32(values)) => {
+                Stamps::of(values.min_opt().copied(), values.max_opt().copied(), values.null_count_opt())
+            }
             _ => return true,
         };
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
@@ -288,7 +292,8 @@ mod tests {
             stored_bytes: 280,
             unpacked_bytes: 281,
             crc32: (!position.is_multiple_of(5)).then_some(u32::MAX),
-            packing: [Packing::Stored, Packing::Deflated, Packing::Unsupported(12)][usize::try_from(position % 3).unwrap()],
+            packing: [Packing::Stored, Packing::Deflated, Packing::Unsupported(12)]
+                [usize::try_from(position % 3).unwrap()],
         }
     }
 
@@ -316,7 +321,9 @@ mod tests {
     #[tokio::test]
     async fn members_come_back_as_they_were_in_equal_bytes() {
         let (store, other) = (memory(), memory());
-        let stamps = |n: u64| [Stamp::At(i64::MIN), Stamp::At(-1), Stamp::Day(Day(-3)), Stamp::Absent][usize::try_from(n % 4).unwrap()];
+        let stamps = |n: u64| {
+            [Stamp::At(i64::MIN), Stamp::At(-1), Stamp::Day(Day(-3)), Stamp::Absent][usize::try_from(n % 4).unwrap()]
+        };
         let members: Vec<Member> = (0..20_000).map(|n| member(n, stamps(n))).collect();
         assert!(MembersReader::open(&store, "c", 4, Wanted::default()).await.unwrap().is_none());
         write(&store, &members, 700).await;
@@ -338,7 +345,16 @@ mod tests {
         let even = |member: &Member| member.position.is_multiple_of(2);
         let mut reader = MembersReader::open(&store, "c", 4, wanted(10, 14)).await.unwrap().unwrap();
         assert_eq!(reader.next_where(even).await.unwrap().unwrap().len(), 2);
-        assert!(MembersReader::open(&store, "c", 4, wanted(200_000, 200_001)).await.unwrap().unwrap().next().await.unwrap().is_none());
+        assert!(
+            MembersReader::open(&store, "c", 4, wanted(200_000, 200_001))
+                .await
+                .unwrap()
+                .unwrap()
+                .next()
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[tokio::test]

@@ -188,3 +188,6 @@ pub(crate) fn date_text(day: i32) -> Option<String> {
 pub(crate) fn date_day(text: &str) -> Option<i32> {
     Some(text.parse::<chrono::NaiveDate>().ok()?.to_epoch_days())
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,3 +125,26 @@ fn created<T>(answer: Result<T, StoreError>) -> Result<bool, TableError> {
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fault, Faulty, memory};
+
+    #[tokio::test]
+    async fn a_sound_store_is_proved_once_and_left_clean() {
+        let store = memory();
+        let proof = proved(store.as_ref(), 7).await.unwrap();
+        assert!(proof.holds());
+        assert_eq!(proved(store.as_ref(), 8).await.unwrap(), proof);
+        let left: Vec<_> = store.list("").map_ok(|object| object.key).try_collect().await.unwrap();
+        assert_eq!(left, [layout::STORE]);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_replaces_is_refused_with_what_to_do() {
+        let store = Faulty::around(&memory(), "_fleetloom/probe/", &[Fault::Replaced; 99]);
+        let error = proved(store.as_ref(), 7).await.unwrap_err().to_string();
+        assert!(error.contains("replaced an object") && error.contains("use a store with"), "{error}");
+    }
+}

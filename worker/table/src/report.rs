@@ -105,7 +105,8 @@ pub async fn read_report(store: &dyn Store, key: &str) -> Result<Option<Report>,
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let why = |error: &dyn ToString| TableError::malformed(&name, format!("{}; remove it and run again", error.to_string()));
+    let why =
+        |error: &dyn ToString| TableError::malformed(&name, format!("{}; remove it and run again", error.to_string()));
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| why(&error))?;
     if report.format != FORMAT || report.key != key {
         return Err(why(&"it is not the report that its name promises"));
@@ -115,9 +116,9 @@ pub async fn read_report(store: &dyn Store, key: &str) -> Result<Option<Report>,
 
 /// The reports that there are among `keys`, by key.
 pub async fn read_reports(store: &dyn Store, keys: &[String]) -> Result<BTreeMap<String, Report>, TableError> {
-    let reads = stream::iter(keys).map(|key| async move { Ok((key, read_report(store, key).await?)) });
-    let found: Vec<(&String, Option<Report>)> = reads.buffer_unordered(READS).try_collect::<Vec<_>>().await?;
-    Ok(found.into_iter().filter_map(|(key, report)| Some((key.clone(), report?))).collect())
+    let reads = stream::iter(keys).map(|key| read_report(store, key));
+    let found: Vec<Option<Report>> = reads.buffered(READS).try_collect().await?;
+    Ok(found.into_iter().flatten().map(|report| (report.key.clone(), report)).collect())
 }
 
 /// All keys that have a report, with the time it was stored, ns since the epoch, where the store says.
@@ -162,7 +163,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_lost_answer_is_settled_by_what_is_there() {
-        for faults in [&[Fault::Lost][..], &[Fault::Retried], &[Fault::Dropped], &[Fault::Busy, Fault::Dropped, Fault::Lost]] {
+        for faults in
+            [&[Fault::Lost][..], &[Fault::Retried], &[Fault::Dropped], &[Fault::Busy, Fault::Dropped, Fault::Lost]]
+        {
             let store = Faulty::around(&memory(), REPORTS, faults);
             let placed = put_report(store.as_ref(), &report("k", "a"), PATIENCE).await.unwrap();
             assert_eq!(placed, Placed::Written, "{faults:?}");

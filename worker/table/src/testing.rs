@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Busy,
     /// It does not write: no permission.
     Denied,
+    /// It ignores the condition.
+    Replaced,
 }
 
 /// A store around a store: each conditional put below a prefix meets the next fault of a list; then all is well.
@@ -79,6 +81,9 @@ impl Store for Faulty {
     async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
         let hit = when == Put::IfAbsent && key.starts_with(self.prefix);
         let fault = if hit { self.faults.lock().unwrap().pop() } else { None };
+        if fault == Some(Fault::Replaced) {
+            return self.inner.put(key, bytes, Put::Always).await;
+        }
         if matches!(fault, None | Some(Fault::Lost | Fault::Retried)) {
             let put = self.inner.put(key, bytes, when).await;
             if fault.is_none() {

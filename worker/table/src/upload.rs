@@ -66,7 +66,12 @@ pub(crate) struct Finished {
 
 impl ParquetUpload {
     /// A new file at `key` with columns `schema` and, in its footer, the name of its layout.
-    pub(crate) async fn create(store: &dyn Store, key: &str, schema: &SchemaRef, layout: &str) -> Result<Self, TableError> {
+    pub(crate) async fn create(
+        store: &dyn Store,
+        key: &str,
+        schema: &SchemaRef,
+        layout: &str,
+    ) -> Result<Self, TableError> {
         let options =
             ArrowWriterOptions::new().with_properties(properties(schema, layout)).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(schema), options)
