@@ -7,6 +7,7 @@ pub mod archive;
 pub mod check;
 pub mod columns;
 pub mod location;
+pub mod meaning;
 pub mod member;
 pub mod mistake;
 pub mod name;
