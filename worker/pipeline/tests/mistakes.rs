@@ -67,7 +67,7 @@ proptest! {
         if let Err(mistakes) = check(&Words::read(&text, None, None)) {
             prop_assert!(!mistakes.is_empty());
             for mistake in mistakes {
-                prop_assert!(!mistake.what.is_empty(), "{mistake}");
+                prop_assert!(!mistake.what.is_empty() && !mistake.remedy.is_empty(), "{mistake}");
             }
         }
     }
