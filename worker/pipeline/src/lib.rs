@@ -12,7 +12,6 @@ pub mod meaning;
 pub mod check;
 pub mod columns;
 pub mod location;
-pub mod meaning;
 pub mod member;
 pub mod mistake;
 pub mod name;

@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! tmp
-/// tmp
-pub fn differences(_: &serde_json::Value, _: &serde_json::Value) -> Vec<String> { vec![] }
-=======
 //! What touches rows: the words of an Archive and a Pipeline in one canonical form, for shard keys and for saying what
 //! changed.
 //!
@@ -237,4 +232,3 @@ fn compare_lists(path: &str, old: &[Value], new: &[Value], paths: &mut Vec<Strin
         paths.push(path.to_owned());
     }
 }
->>>>>>> words
