@@ -4,13 +4,18 @@
 //! ready: nothing left to check.
 
 pub mod archive;
+pub mod check;
+pub mod columns;
+pub mod location;
 pub mod member;
 pub mod mistake;
 pub mod name;
 pub mod pattern;
 pub mod pipeline;
 pub mod pointer;
+pub mod reach;
 pub mod read;
+pub mod run;
 pub mod schema;
 pub mod spec;
 pub mod time;

@@ -92,6 +92,11 @@ impl Pattern {
         Ok(pattern)
     }
 
+    /// The pattern `**`: every key, and nothing said.
+    pub(crate) fn everything() -> Self {
+        Self { text: "**".to_owned(), tokens: vec![Token::Deep], names: Vec::new() }
+    }
+
     fn push_literal<'t>(&mut self, rest: &'t str) -> &'t str {
         let end = rest.find(['*', '{', '}']).unwrap_or(rest.len());
         self.tokens.push(Token::Literal(rest[..end].to_owned()));

@@ -19,6 +19,7 @@ use node::Node;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use walk::Walk;
+pub(crate) use walk::entry;
 
 /// What Kubernetes adds to `metadata` of a stored object; ignored, so that `kubectl get -o yaml` can be read back.
 const STORED_METADATA: [&str; 9] = [
@@ -47,6 +48,8 @@ pub struct Words {
 pub struct Document {
     /// The file, as it was named.
     pub file: Option<String>,
+    /// How mistakes name it: `Archive ur3`, or `document 2` where kind or name are missing.
+    pub label: String,
     /// Absolute folder that relative URLs start from; `None` where there is no folder (on a cluster).
     pub folder: Option<String>,
     /// `metadata`.
@@ -74,11 +77,6 @@ impl Document {
             Spec::Pipeline(_) => Kind::Pipeline,
             Spec::Run(_) => Kind::Run,
         }
-    }
-
-    /// How mistakes name it: `Archive ur3`.
-    pub fn label(&self) -> String {
-        format!("{} {}", self.kind().word(), self.metadata.name)
     }
 }
 
@@ -118,10 +116,12 @@ impl Words {
     }
 
     fn push(&mut self, tree: Node, position: usize, file: Option<&str>, folder: Option<&str>) {
-        let mut walk = Walk::new(file, label(&tree, position));
+        let label = label(&tree, position);
+        let mut walk = Walk::new(file, label.clone());
         if let Some((metadata, spec)) = document(&mut walk, tree) {
             self.documents.push(Document {
                 file: file.map(str::to_owned),
+                label,
                 folder: folder.map(str::to_owned),
                 metadata,
                 spec,
@@ -144,7 +144,11 @@ fn label(tree: &Node, position: usize) -> String {
 /// Takes a document apart; `None` when not even its kind is known.
 fn document(walk: &mut Walk, tree: Node) -> Option<(Metadata, Spec)> {
     let Node::Map(entries) = tree else {
-        walk.report("", "is not a document of fields", format!("write apiVersion: {API_VERSION}, kind, metadata, spec"));
+        walk.report(
+            "",
+            "is not a document of fields",
+            format!("write apiVersion: {API_VERSION}, kind, metadata, spec"),
+        );
         return None;
     };
     let mut fields = walk.fields(entries, &["apiVersion", "kind", "metadata", "spec", "status"], "");

@@ -88,11 +88,15 @@ impl Walk {
         let properties = schema["properties"].as_object().unwrap_or(&no_fields);
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
         let mut fields = self.fields(entries, &known, path);
-        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut fitting = Map::new();
         for (field, inner) in properties {
             let place = below(path, field);
             match fields.remove(field) {
+                Some(Node::Null) if inner["nullable"] == true => {
+                    fitting.insert(field.clone(), Value::Null);
+                }
                 Some(Node::Null) => {
                     self.report(&place, "is empty", format!("{}, or leave it out", what_to_write(inner, field)));
                     fitting.insert(field.clone(), placeholder(inner));
@@ -176,7 +180,8 @@ impl Walk {
         if known.contains(&text) {
             return text.into();
         }
-        let what = if text.is_empty() { format!("is {}", node.shown()) } else { format!("is {text:?}, which is not known") };
+        let what =
+            if text.is_empty() { format!("is {}", node.shown()) } else { format!("is {text:?}, which is not known") };
         self.report(path, what, name::suggest(text, known.iter().copied()));
         name::nearest(text, known.iter().copied()).or(known.first().copied()).unwrap_or_default().into()
     }
@@ -246,7 +251,11 @@ fn what_to_write(schema: &Value, field: &str) -> String {
         (None, Some("object")) => {
             let required: Vec<&str> =
                 schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            if required.is_empty() { format!("write {field}") } else { format!("write {field} with {}", required.join(", ")) }
+            if required.is_empty() {
+                format!("write {field}")
+            } else {
+                format!("write {field} with {}", required.join(", "))
+            }
         }
         (None, Some("integer" | "number")) => "write a number".into(),
         (None, Some("boolean")) => "write true or false".into(),
@@ -263,9 +272,7 @@ fn placeholder(schema: &Value) -> Value {
         Some("array") => Value::Array(Vec::new()),
         _ => {
             let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            Value::Object(
-                required.map(|field| (field.to_owned(), placeholder(&schema["properties"][field]))).collect(),
-            )
+            Value::Object(required.map(|field| (field.to_owned(), placeholder(&schema["properties"][field]))).collect())
         }
     }
 }
