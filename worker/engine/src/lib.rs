@@ -3,15 +3,20 @@
 //! Kernels are plain functions on sorted slices. No stores, no files, no clock.
 
 pub mod account;
+pub mod arrange;
+pub mod compile;
+pub mod compute;
 pub mod control;
+pub mod decode;
 pub mod event;
+pub mod explain;
+mod expression;
 pub mod grid;
 pub mod label;
 pub mod nearest;
+mod operator;
+mod schema;
 pub mod sorted;
 pub mod statistic;
 pub mod validity;
 pub mod window;
-pub mod decode;
-mod expression;
-mod schema;
