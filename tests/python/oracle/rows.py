@@ -9,7 +9,7 @@ from .decode import archive
 from .events import Onsets, onsets, stamped
 from .sql import evaluate
 from .windows import hole, statistic
-from .words import duration
+from .words import duration, power
 
 
 class Base:
@@ -152,6 +152,7 @@ class Robot:
                 if match:
                     account["reused"] += id(match) in seen
                     account["looked_ahead"] += match.time > row.time
+                    account[f"distance_us.{power(-(-abs(match.time - row.time) // 1000))}"] += 1
                     seen.add(id(match))
             for what, n in account.items():
                 self.result.account[f"joins.{signal}.{what}"] += n

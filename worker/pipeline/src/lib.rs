@@ -4,6 +4,7 @@
 //! ready: nothing left to check.
 
 pub mod archive;
+pub mod meaning;
 pub mod check;
 pub mod columns;
 pub mod location;
@@ -12,6 +13,7 @@ pub mod mistake;
 pub mod name;
 pub mod pattern;
 pub mod pipeline;
+pub mod plan;
 pub mod pointer;
 pub mod reach;
 pub mod read;

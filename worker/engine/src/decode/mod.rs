@@ -12,7 +12,7 @@
 mod cell;
 mod clock;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod json;
 mod number;
 mod observe;

@@ -160,7 +160,7 @@ impl Number {
         let power = 10u64.checked_pow(self.exponent.unsigned_abs());
         let magnitude = match (self.exponent < 0, power) {
             (false, Some(power)) => self.mantissa.checked_mul(power)?,
-            (true, Some(power)) if self.mantissa % power == 0 => self.mantissa / power,
+            (true, Some(power)) if self.mantissa.is_multiple_of(power) => self.mantissa / power,
             _ => return None,
         };
         let value = i128::from(magnitude);
@@ -184,7 +184,7 @@ impl Number {
         let (floor, rest) = match (exponent < 0, power) {
             (false, Some(power)) => (u128::from(self.mantissa) * u128::from(power), longer),
             (false, None) => return None,
-            (true, Some(power)) => (u128::from(self.mantissa / power), longer || self.mantissa % power != 0),
+            (true, Some(power)) => (u128::from(self.mantissa / power), longer || !self.mantissa.is_multiple_of(power)),
             (true, None) => (0, true),
         };
         let floor = i128::try_from(floor).ok()?;

@@ -294,7 +294,7 @@ fn robots(on_conflict: OnConflict, capture: Option<&str>, agent: &str) -> Vec<St
     decoder.member(&source(0, capture), text.as_bytes(), 0);
     let decoded = decoder.finish().unwrap();
     assert_eq!(decoded.signals[0].num_rows(), decoded.robots.len());
-    assert_eq!(decoded.account.members.quarantined.values().sum::<u64>() as usize, decoded.refused.len());
+    assert_eq!(decoded.account.members.quarantined.values().sum::<u64>(), decoded.refused.len() as u64);
     decoded.robots.iter().map(|name| name.to_string()).chain(refusals(&decoded)).collect()
 }
 
