@@ -8,10 +8,10 @@
 //! what is ready: nothing left to check but expressions, which the engine types.
 
 pub mod archive;
-pub mod meaning;
 pub mod check;
 pub mod columns;
 pub mod location;
+pub mod meaning;
 pub mod member;
 pub mod mistake;
 pub mod name;
