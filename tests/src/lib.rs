@@ -1,1 +1,16 @@
-//! Skeleton.
+//! The harness of the end-to-end tests: starts the real program on real folders and reads what it published with other
+//! people's readers. It links nothing of Fleetloom: what it knows, a user can know.
+//!
+//! ```text
+//! place.rs    a temporary folder with words and an archive in it
+//! pack.rs     zips, right and wrong
+//! program.rs  the program under a deadline, its signals, its exit codes
+//! python.rs   the virtual environment: oracle, deltalake, polars, DuckDB, pandas
+//! shown.rs    `fleetloom show --json`, as text that can be compared
+//! ```
+
+pub mod pack;
+pub mod place;
+pub mod program;
+pub mod python;
+pub mod shown;

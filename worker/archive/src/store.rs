@@ -39,10 +39,32 @@ pub struct Pin {
 }
 
 impl Object {
+    /// The name of this object's state: equal for equal key, size, tag and version, known without opening the object.
+    pub fn state_id(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        self.feed(&mut hasher);
+        hasher.finalize()
+    }
+
+    /// Feeds key, size, tag and version, each preceded by its length, so that no two states feed the same bytes.
+    pub(crate) fn feed(&self, hasher: &mut blake3::Hasher) {
+        feed_text(hasher, Some(&self.key));
+        hasher.update(&self.bytes.to_le_bytes());
+        feed_text(hasher, self.etag.as_deref());
+        feed_text(hasher, self.version.as_deref());
+    }
+
     /// The pin of this state.
     pub fn pin(&self) -> Pin {
         Pin { key: self.key.clone(), version: self.version.clone(), etag: self.etag.clone(), bytes: self.bytes }
     }
+}
+
+/// Feeds a text with its length; an absent one differs from an empty one.
+pub(crate) fn feed_text(hasher: &mut blake3::Hasher, text: Option<&str>) {
+    let length = text.map_or(u64::MAX, |t| t.len() as u64);
+    hasher.update(&length.to_le_bytes());
+    hasher.update(text.unwrap_or_default().as_bytes());
 }
 
 /// When a put may take effect.
@@ -54,9 +76,35 @@ pub enum Put {
     IfAbsent,
 }
 
+/// How an object's bytes are best asked for: what one request costs decides how far apart two members may lie to share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Most bytes of one read, at most [`READ_BYTES_MAX`].
+    pub block_bytes: u64,
+    /// Unwanted bytes that are cheaper to read than to skip.
+    pub gap_bytes: u64,
+    /// Reads under way at a time.
+    pub parallel: usize,
+}
+
+/// No single ranged read asks for more than this: it bounds what a reader holds, and what a broken transfer repeats.
+pub const READ_BYTES_MAX: u64 = 8 << 20;
+
+impl Reading {
+    /// For stores behind a network: a request costs some 30 ms, as much as transferring a few MiB.
+    pub const REMOTE: Self = Self { block_bytes: READ_BYTES_MAX, gap_bytes: 512 << 10, parallel: 8 };
+    /// For folders and memory: a read costs microseconds, so small blocks share the work evenly among threads.
+    pub const LOCAL: Self = Self { block_bytes: 1 << 20, gap_bytes: 32 << 10, parallel: 4 };
+}
+
 /// Stored bytes behind flat keys.
 #[async_trait]
 pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
+    /// How reads of this store are best cut.
+    fn reading(&self) -> Reading {
+        Reading::REMOTE
+    }
+
     /// Every object whose key starts with `prefix`, in no particular order. Unfinished uploads are not listed.
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<Object, StoreError>>;
 
@@ -96,7 +144,7 @@ pub trait Upload: Send {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No such object, folder or bucket.
-    #[error("{place}: not there")]
+    #[error("{place}: not there; check the spelling, and whether it was moved or removed")]
     NotFound {
         /// Store and key.
         place: String,

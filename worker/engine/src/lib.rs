@@ -3,3 +3,19 @@
 //! Kernels are plain functions on sorted slices. No stores, no files, no clock.
 
 pub mod account;
+pub mod arrange;
+pub mod decode;
+pub mod event;
+mod expression;
+pub mod control;
+pub mod decode;
+pub mod event;
+mod expression;
+pub mod grid;
+pub mod label;
+pub mod nearest;
+mod schema;
+pub mod sorted;
+pub mod statistic;
+pub mod validity;
+pub mod window;

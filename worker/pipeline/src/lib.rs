@@ -1,7 +1,7 @@
 //! The words and rules of Fleetloom: what a person writes, what it means, and how an archive is cut into shards.
 //!
 //! ```text
-//! text --read--> Words (spec) --check--> Archive, Pipeline, Run --> columns, reach, meaning
+//! text --read--> Words (spec) --check--> Archive, Pipeline, Run --> columns, reach, meaning --plan--> shards
 //! ```
 //!
 //! Pure: no I/O, no async, no Arrow, no clock. [`spec`] is what was written, [`archive`], [`pipeline`] and [`run`] are
@@ -17,6 +17,7 @@ pub mod mistake;
 pub mod name;
 pub mod pattern;
 pub mod pipeline;
+pub mod plan;
 pub mod pointer;
 pub mod reach;
 pub mod read;

@@ -1,0 +1,12 @@
+//! The end-to-end tests: the built program, on real folders, judged by other people's readers. One binary, so that it links once.
+
+mod bad_input;
+mod figures;
+mod golden;
+mod python;
+mod refused;
+mod sharding;
+mod simulate;
+mod steps;
+mod stopped;
+mod words;

@@ -1,0 +1,56 @@
+//! The published tables, judged by what people open them with.
+
+use crate::words::example;
+use fleetloom_tests::place::Place;
+use fleetloom_tests::{program, python};
+
+/// Runs an example and returns its place.
+fn ran(name: &str) -> Place {
+    let place = Place::new();
+    let file = place.words(&example(&place, name));
+    program::run(&file).expect(0);
+    place
+}
+
+/// Compares an example's table with what pandas computes from the zip.
+fn agrees_with_pandas(name: &str, table: &str, zip: &str) {
+    let place = ran(name);
+    let zip = python::repository().join("manifests/examples").join(name).join(zip);
+    let outcome = python::attempt("pandas_check.py", &[name.as_ref(), zip.as_os_str(), place.path(table).as_os_str()]);
+    outcome.expect(0).says("rows agree to 1e-9");
+}
+
+#[test]
+fn pandas_computes_the_same_for_ur3() {
+    agrees_with_pandas("ur3", "ur3-stops", "2022-10-26.zip");
+}
+
+#[test]
+fn pandas_computes_the_same_for_comma() {
+    agrees_with_pandas("comma", "comma-drive", "2018-08-02.zip");
+}
+
+#[test]
+fn deltalake_polars_and_duckdb_see_the_same_table() {
+    let place = ran("ur3");
+    for (table, rows) in [("ur3-stops", "7409"), ("ur3-before-stops", "186")] {
+        let seen = python::script("published.py", &["engines".as_ref(), place.path(table).as_os_str()]);
+        let mut lines = seen.lines().map(|line| line.split_once(' ').unwrap());
+        let (first, what) = lines.next().unwrap();
+        assert_eq!(first, "deltalake");
+        assert_eq!(what.split(' ').nth(1), Some(rows), "{seen}");
+        assert_eq!(lines.clone().count(), 2, "{seen}");
+        assert!(lines.all(|(_, other)| other == what), "{seen}");
+    }
+}
+
+#[test]
+fn the_oracle_computes_the_same_for_ur3_before_stops() {
+    let place = ran("ur3");
+    python::script(
+        "oracle_of.py",
+        &[place.path("pipeline.yaml").as_os_str(), place.path("oracle").as_os_str(), "ur3-before-stops".as_ref()],
+    );
+    let expected = std::fs::read_to_string(place.path("oracle/rows.txt")).unwrap();
+    assert_eq!(python::rows(&place.path("ur3-before-stops")), expected);
+}

@@ -1,0 +1,50 @@
+//! Sharding is invisible: however an archive is cut and whoever computes it, the same rows, bit for bit.
+
+use crate::words::{change, fleet};
+use fleetloom_tests::place::Place;
+use fleetloom_tests::{program, python};
+use std::fs;
+use std::path::Path;
+
+/// Hours of the fleet: over midnight, so that there are two days to cut.
+const HOURS: u32 = 26;
+
+/// Words of a fleet with something added to its pipeline.
+fn with(file: &Path, added: &str) -> String {
+    change(&fs::read_to_string(file).expect("the words are there"), "\n  result:", &format!("\n  {added}\n  result:"))
+}
+
+/// Publishes the archive with other words into a result of its own; returns (shards, digest of the rows).
+fn published(place: &Place, name: &str, words: &str, arguments: &[&str]) -> (usize, String) {
+    let words = change(words, "url: result/", &format!("url: {name}/"));
+    let file = place.write(&format!("{name}.yaml"), words).display().to_string();
+    let mut all = vec!["run", "-f", &file];
+    all.extend(arguments);
+    program::fleetloom(&all).expect(0);
+    (place.names(&format!("{name}/_fleetloom/reports")).len(), python::digest(&place.path(name)))
+}
+
+#[test]
+fn every_cut_gives_the_same_rows() {
+    let (place, file) = fleet(4, HOURS, 11, true);
+    let (days, whole) = published(&place, "whole", &with(&file, "shards: {bytes: 10Gi}"), &[]);
+    let mut counts = vec![days];
+    for bytes in ["20Mi", "5Mi", "1Mi"] {
+        let (shards, rows) = published(&place, bytes, &with(&file, &format!("shards: {{bytes: {bytes}}}")), &[]);
+        assert_eq!(rows, whole, "{shards} shards of {bytes}");
+        counts.push(shards);
+    }
+    assert!(counts.is_sorted() && counts[0] <= 3 && counts[3] >= 7, "shards: {counts:?}");
+}
+
+#[test]
+fn threads_and_memory_change_nothing() {
+    let (place, file) = fleet(6, 2, 5, true);
+    let words = with(&file, "shards: {bytes: 1Mi}");
+    let (_, whole) = published(&place, "plain", &words, &[]);
+    for (name, arguments) in
+        [("one", ["--threads", "1"]), ("three", ["--threads", "3"]), ("little", ["--memory", "128Mi"])]
+    {
+        assert_eq!(published(&place, name, &words, &arguments).1, whole, "{arguments:?}");
+    }
+}

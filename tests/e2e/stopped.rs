@@ -1,0 +1,73 @@
+//! Ctrl-C and SIGTERM at many moments: 143, the table as before, and the next run does only what is left.
+
+use crate::words::{change, fleet};
+use fleetloom_tests::place::Place;
+use fleetloom_tests::{program, python};
+use rustix::process::Signal;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A fleet cut into many shards, with its words.
+fn many_shards() -> (Place, PathBuf) {
+    let (place, file) = fleet(6, 26, 31, false);
+    let words = fs::read_to_string(&file).expect("the words are there");
+    let file = place.words(&change(&words, "\n  result:", "\n  shards: {bytes: 1Mi}\n  result:"));
+    (place, file)
+}
+
+/// Starts a run, signals it when `reports` shards are done, and judges what it leaves.
+fn stopped(signal: Signal, moments: &[usize]) {
+    let (place, file) = many_shards();
+    program::run(&file).expect(0);
+    let (whole, shards) = (python::digest(&place.result()), place.reports().len());
+    assert!(shards >= 7, "{shards} shards");
+    for &reports in moments {
+        fs::remove_dir_all(place.result()).expect("the table can be removed");
+        let run = program::start(&["run".as_ref(), "-f".as_ref(), file.as_os_str()]);
+        assert!(run.wait_until(|| place.reports().len() >= reports), "the run ended before its shard {reports}");
+        run.signal(signal);
+        let outcome = run.finish().expect(143);
+        assert!(place.versions().is_empty(), "{outcome}");
+        let done = place.reports();
+        assert!(done.len() >= reports, "what was done is kept: {outcome}");
+        program::run(&file).expect(0);
+        assert_eq!((place.versions().len(), python::digest(&place.result())), (1, whole.clone()));
+        assert!(done.iter().all(|report| place.reports().contains(report)));
+        assert_eq!(place.reports().len(), shards, "no shard is computed twice under another key");
+    }
+}
+
+#[test]
+fn sigterm_between_shards() {
+    stopped(Signal::TERM, &[1, 4]);
+}
+
+#[test]
+fn ctrl_c_between_shards() {
+    stopped(Signal::INT, &[1, 2]);
+}
+
+#[test]
+fn a_signal_at_any_time_leaves_the_version_before_or_the_new_one() {
+    let (place, file) = many_shards();
+    let whole = program::run(&file).expect(0).elapsed;
+    let before = python::digest(&place.result());
+    let words = fs::read_to_string(&file).expect("the words are there");
+    place.words(&change(&words, "[mean, std, min, max]", "[mean, std]"));
+    for moment in 0..12u32 {
+        let run = program::start(&["run".as_ref(), "-f".as_ref(), file.as_os_str()]);
+        run.let_pass(whole * moment / 12);
+        run.signal(Signal::TERM);
+        let outcome = run.finish();
+        if outcome.code() == 0 {
+            assert_eq!(place.versions().len(), 2, "{outcome}");
+            return;
+        }
+        let outcome = outcome.expect(143);
+        assert_eq!((place.versions().len(), python::digest(&place.result())), (1, before.clone()), "{outcome}");
+        assert!(outcome.elapsed < whole + Duration::from_secs(10), "it stops at once: {outcome}");
+    }
+    program::run(&file).expect(0);
+    assert_eq!(place.versions().len(), 2);
+}

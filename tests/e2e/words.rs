@@ -1,0 +1,97 @@
+//! Words for tests: the examples with their result elsewhere, and a small pipeline to damage.
+
+use fleetloom_tests::pack::{self, Entry};
+use fleetloom_tests::place::Place;
+use fleetloom_tests::{program, python};
+use std::fs;
+use std::path::PathBuf;
+
+/// The words of an example of `manifests/examples`, reading the example's archive and writing below the place.
+pub(crate) fn example(place: &Place, name: &str) -> String {
+    let folder = python::repository().join("manifests/examples");
+    let words = fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("the example is there");
+    let words = change(&words, &format!("url: {name}/"), &format!("url: \"file://{}/{name}/\"", folder.display()));
+    change(&words, "url: ../../out/", &format!("url: file://{}/", place.folder().display()))
+}
+
+/// The words with each `from` replaced.
+///
+/// # Panics
+/// When there is none: the example moved on and the test did not.
+pub(crate) fn change(words: &str, from: &str, to: &str) -> String {
+    assert!(words.contains(from), "the words do not hold {from:?}:\n{words}");
+    words.replace(from, to)
+}
+
+/// A zip of JSON members, one signal, a row per observation: what damage is done to.
+pub(crate) const SMALL: &str = r#"
+apiVersion: fleetloom.dev/v1alpha1
+kind: Archive
+metadata: {name: small}
+spec:
+  store: {url: archive/}
+  objects: "{date}.zip"
+  members: "{robot}/{millis}.json*"
+  format: Json
+  covers: 5s
+  robot: {capture: robot}
+  signals:
+  - name: speed
+    at: /speed[*]
+    times: [{name: event, field: /ts, unit: ms}]
+    columns: [{name: v}]
+---
+apiVersion: fleetloom.dev/v1alpha1
+kind: Pipeline
+metadata: {name: small}
+spec:
+  archive: small
+  rows: {signal: speed}
+  windows:
+  - span: 10s
+    features: [{columns: [speed.v], statistics: [count, mean]}]
+  result: {store: {url: result/}}
+"#;
+
+/// First stamp of [`document`]: 2024-05-01T00:00:00Z.
+pub(crate) const START_MS: i64 = 1_714_521_600_000;
+
+/// Name of the small archive's one object.
+pub(crate) const OBJECT: &str = "archive/2024-05-01.zip";
+
+/// A document with one observation of `v`, written as it is, at second `n`.
+pub(crate) fn document(n: i64, v: &str) -> String {
+    format!(r#"{{"speed": [{{"ts": {}, "v": {v}}}]}}"#, START_MS + n * 1000)
+}
+
+/// The member name of a robot's document at second `n`.
+pub(crate) fn member(robot: &str, n: i64) -> String {
+    format!("{robot}/{}.json", START_MS + n * 1000)
+}
+
+/// A good stored member at second `n` whose value is `n`.
+pub(crate) fn good(robot: &str, n: i64) -> Entry {
+    Entry::stored(member(robot, n), document(n, &n.to_string()).as_bytes())
+}
+
+/// A place with the small words and one zip of these members.
+pub(crate) fn small(entries: &[Entry]) -> (Place, PathBuf) {
+    let place = Place::new();
+    place.write(OBJECT, pack::zip(entries));
+    let file = place.words(SMALL);
+    (place, file)
+}
+
+/// A fleet from the simulator: its archive in `archive/`, ready words beside it, the result in `result/`.
+pub(crate) fn fleet(robots: u32, hours: u32, seed: u32, dirty: bool) -> (Place, PathBuf) {
+    let place = Place::new();
+    let out = place.folder().display().to_string();
+    let mut arguments = vec!["simulate".to_owned(), "--out".into(), out];
+    for (flag, value) in [("--robots", robots), ("--hours", hours), ("--seed", seed)] {
+        arguments.extend([flag.to_owned(), value.to_string()]);
+    }
+    arguments.extend(dirty.then(|| "--dirty".to_owned()));
+    program::fleetloom(&arguments).expect(0);
+    let file = place.path("fleetloom.yaml");
+    (place, file)
+}

@@ -1,0 +1,33 @@
+//! Names that are bytes: UTF-8 as it is, anything else escaped, so that every name can be printed and told apart.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// The text of a name; bytes that are not UTF-8 are written as `\xNN`. Text that is UTF-8 is never changed, so a name that
+/// spells `\xNN` itself stays as it is.
+pub(crate) fn printable(name: &[u8]) -> String {
+    if let Cow::Borrowed(text) = String::from_utf8_lossy(name) {
+        return text.to_owned();
+    }
+    let mut text = String::with_capacity(name.len() + 8);
+    for chunk in name.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_escaped_and_the_rest_is_kept() {
+        assert_eq!(printable("Müll/ä.json".as_bytes()), "Müll/ä.json");
+        assert_eq!(printable(b"a\xff\xfeb\xc3"), "a\\xff\\xfeb\\xc3");
+        assert_eq!(printable(b""), "");
+    }
+}

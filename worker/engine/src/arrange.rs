@@ -1,0 +1,316 @@
+//! From what decoders gathered to one batch per robot and signal: sorted by time, duplicates resolved.
+//!
+//! ```text
+//!  decoded 0 │ a a a b b │            robot a: runs (0, 0..3) (1, 2..4)      time  3 5 5 │ 4 9
+//!  decoded 1 │ c c a a   │    ──►     robot b: runs (0, 3..5)                      └─ stable sort, of equals one stays
+//!             (archive order)         robot c: runs (1, 0..2)
+//! ```
+//! Data that is in order already, one robot after the other, is sliced, not copied. Not here: which time spans and robots
+//! take part; that is the shard's business.
+
+use crate::account::{Account, SignalAccount};
+use crate::decode::{Decoded, Role, TooMuch};
+use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, UInt32Array, make_array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{Int64Type, UInt32Type};
+use arrow::error::ArrowError;
+use pipeline::archive::Signal;
+use pipeline::spec::Duplicates;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Position of the `robot` column in decoded batches.
+const ROBOT: usize = 0;
+/// Position of the `member` column in decoded batches.
+const MEMBER: usize = 1;
+/// Position of the `time` column in decoded batches.
+const TIME: usize = 2;
+
+/// All observations of one robot.
+#[derive(Debug, Clone)]
+pub struct RobotSignals {
+    /// Its name.
+    pub robot: Arc<str>,
+    /// One batch per signal of the archive, sorted by time: `time` and `known` Int64 ns, then the signal's columns. Equal
+    /// times only where the signal keeps duplicates, then in archive order. Empty where there is nothing.
+    pub signals: Vec<RecordBatch>,
+}
+
+/// What [`arrange`] makes.
+#[derive(Debug)]
+pub struct Arranged {
+    /// Sorted by name; robots without any observation are left out.
+    pub robots: Vec<RobotSignals>,
+    /// By signal: kept, duplicate and the kept nulls per column, of own members. To be merged with the decoders' accounts,
+    /// which hold the rest.
+    pub account: Account,
+}
+
+/// Consecutive rows of one robot in one decoded batch.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    batch: usize,
+    start: usize,
+    end: usize,
+}
+
+/// Arranges what decoders gathered. `decoded` is in archive order, `signals` are those of the archive, `roles` says for
+/// each member index who accounts for it.
+///
+/// Errors: more than 2 GiB of text in one column of one robot.
+pub fn arrange(decoded: &[Decoded], signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
+    let names: BTreeMap<&str, Arc<str>> =
+        decoded.iter().flat_map(|part| &part.robots).map(|name| (name.as_ref(), Arc::clone(name))).collect();
+    let place: BTreeMap<&str, usize> = names.keys().enumerate().map(|(place, name)| (*name, place)).collect();
+    let mut robots: Vec<RobotSignals> =
+        names.values().map(|name| RobotSignals { robot: Arc::clone(name), signals: Vec::new() }).collect();
+    let mut account = Account::default();
+    for (index, signal) in signals.iter().enumerate() {
+        let batches: Vec<&RecordBatch> = decoded.iter().map(|part| &part.signals[index]).collect();
+        let counts = account.signals.entry(signal.name.clone()).or_default();
+        for (robot, runs) in robots.iter_mut().zip(runs(decoded, &batches, &place)) {
+            let batch = one(&batches, &runs, signal, roles, counts);
+            let too_much = |source| TooMuch { signal: signal.name.clone(), source };
+            robot.signals.push(batch.map_err(too_much)?);
+        }
+    }
+    robots.retain(|robot| robot.signals.iter().any(|batch| batch.num_rows() > 0));
+    Ok(Arranged { robots, account })
+}
+
+impl RobotSignals {
+    /// Bytes of the observations, about; where they are slices, only the slices.
+    pub fn bytes(&self) -> usize {
+        let slices = self.signals.iter().flat_map(RecordBatch::columns);
+        // An array that cannot tell its slice's size tells its whole memory.
+        slices
+            .map(|column| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()))
+            .sum()
+    }
+}
+
+/// For each robot its runs in the batches of one signal, in archive order.
+fn runs(decoded: &[Decoded], batches: &[&RecordBatch], place: &BTreeMap<&str, usize>) -> Vec<Vec<Run>> {
+    let mut runs = vec![Vec::new(); place.len()];
+    for (batch, (part, rows)) in decoded.iter().zip(batches).enumerate() {
+        let places: Vec<usize> = part.robots.iter().map(|name| place[name.as_ref()]).collect();
+        let mut start = 0;
+        for same in rows.column(ROBOT).as_primitive::<UInt32Type>().values().chunk_by(|a, b| a == b) {
+            let end = start + same.len();
+            runs[places[same[0] as usize]].push(Run { batch, start, end });
+            start = end;
+        }
+    }
+    runs
+}
+
+/// The batch of one robot and signal; a robot was named by some batch, so there is one.
+fn one(
+    batches: &[&RecordBatch],
+    runs: &[Run],
+    signal: &Signal,
+    roles: &[Role],
+    counts: &mut SignalAccount,
+) -> Result<RecordBatch, ArrowError> {
+    let gathered = match runs {
+        [] => batches[0].slice(0, 0),
+        [Run { batch, start, end }] => batches[*batch].slice(*start, end - start),
+        _ => gather(batches, runs)?,
+    };
+    let kept = match order(gathered.column(TIME).as_primitive::<Int64Type>().values(), signal.duplicates) {
+        Some(rows) => take_record_batch(&gathered, &UInt32Array::from(rows))?,
+        None => gathered.clone(),
+    };
+    count(&gathered, &kept, signal, roles, counts);
+    kept.project(&(TIME..kept.num_columns()).collect::<Vec<_>>())
+}
+
+/// Copies runs one after the other.
+fn gather(batches: &[&RecordBatch], runs: &[Run]) -> Result<RecordBatch, ArrowError> {
+    let rows = runs.iter().map(|run| run.end - run.start).sum();
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batches[0].num_columns());
+    for column in 0..batches[0].num_columns() {
+        let data: Vec<_> = batches.iter().map(|batch| batch.column(column).to_data()).collect();
+        let mut into = MutableArrayData::new(data.iter().collect(), false, rows);
+        for Run { batch, start, end } in runs {
+            into.try_extend(*batch, *start, *end)?;
+        }
+        columns.push(make_array(into.freeze()));
+    }
+    RecordBatch::try_new(batches[0].schema(), columns)
+}
+
+/// Which rows to take in which order so that times ascend and duplicates are resolved; `None`: they are as they should be.
+fn order(times: &[i64], duplicates: Duplicates) -> Option<Vec<u32>> {
+    let fine = |pair: &[i64]| pair[0] < pair[1] || duplicates == Duplicates::Keep && pair[0] == pair[1];
+    if times.windows(2).all(fine) {
+        return None;
+    }
+    let mut rows: Vec<u32> = (0..).take(times.len()).collect();
+    rows.sort_by_key(|row| times[*row as usize]);
+    let equal = |a: &u32, b: &u32| times[*a as usize] == times[*b as usize];
+    match duplicates {
+        Duplicates::Keep => {}
+        Duplicates::First => rows.dedup_by(|later, earlier| equal(later, earlier)),
+        Duplicates::Last => rows.dedup_by(|later, earlier| {
+            let same = equal(later, earlier);
+            if same {
+                *earlier = *later;
+            }
+            same
+        }),
+    }
+    Some(rows)
+}
+
+/// Counts the observations of own members: what was kept, what was not, and the nulls in what was.
+fn count(all: &RecordBatch, kept: &RecordBatch, signal: &Signal, roles: &[Role], counts: &mut SignalAccount) {
+    let own = |member: &u32| roles.get(*member as usize) == Some(&Role::Own);
+    let members = |batch: &RecordBatch| batch.column(MEMBER).as_primitive::<UInt32Type>().values().clone();
+    let kept_members = members(kept);
+    let kept_own = kept_members.iter().filter(|member| own(member)).count() as u64;
+    counts.kept += kept_own;
+    counts.duplicate += members(all).iter().filter(|member| own(member)).count() as u64 - kept_own;
+    let columns = &kept.columns()[kept.num_columns() - signal.columns.len()..];
+    for (column, values) in signal.columns.iter().zip(columns) {
+        let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else { continue };
+        let own_null = |(row, member): &(usize, &u32)| nulls.is_null(*row) && own(member);
+        let found = kept_members.iter().enumerate().filter(own_null).count() as u64;
+        if found > 0 {
+            *counts.nulls.entry(column.name.clone()).or_default() += found;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::fixture::{archive, rows, signal, source};
+    use crate::decode::{Decoder, Plan, Source};
+    use pipeline::archive::Archive;
+
+    /// Second of the day and value.
+    type Observation = (u64, u64);
+
+    fn words(duplicates: Duplicates) -> Archive {
+        let mut signals = vec![signal("s", "/s[*]", "/ts", &["v", "t:string"]), signal("u", "/u[*]", "/ts", &["v"])];
+        signals[0].duplicates = duplicates;
+        archive(signals)
+    }
+
+    fn document(observations: &[Observation]) -> String {
+        let record =
+            |(at, v): &Observation| format!(r#"{{"ts":{},"v":{v},"t":"t{v}"}}"#, 1_666_742_400_000 + at * 1000);
+        format!(r#"{{"s":[{}]}}"#, observations.iter().map(record).collect::<Vec<_>>().join(","))
+    }
+
+    /// Decodes parts, each of members (robot, observations), and arranges them; all but `context` members are own.
+    fn arranged(words: &Archive, parts: &[&[(&str, &[Observation])]], context: &[usize]) -> Arranged {
+        let plan = Arc::new(Plan::new(words).unwrap());
+        let mut roles = Vec::new();
+        let mut decoded = Vec::new();
+        for part in parts {
+            let mut decoder = Decoder::new(Arc::clone(&plan));
+            for (robot, observations) in *part {
+                let role = if context.contains(&roles.len()) { Role::Context } else { Role::Own };
+                let member = u32::try_from(roles.len()).unwrap();
+                roles.push(role);
+                decoder.member(&Source { role, ..source(member, Some(robot)) }, document(observations).as_bytes(), 0);
+            }
+            decoded.push(decoder.finish().unwrap());
+        }
+        arrange(&decoded, &words.signals, &roles).unwrap()
+    }
+
+    /// Robot by robot, second and value of each row of the first signal.
+    fn values(arranged: &Arranged) -> Vec<(String, Vec<(u64, f64)>)> {
+        use arrow::datatypes::Float64Type;
+        let of = |robot: &RobotSignals| {
+            let batch = &robot.signals[0];
+            let times = batch.column(0).as_primitive::<Int64Type>().values().iter();
+            let values = batch.column(2).as_primitive::<Float64Type>().values().iter();
+            let second = |ns: &i64| u64::try_from(ns / 1_000_000_000 - 1_666_742_400).unwrap();
+            (robot.robot.to_string(), times.zip(values).map(|(ns, v)| (second(ns), *v)).collect())
+        };
+        arranged.robots.iter().map(of).collect()
+    }
+
+    #[test]
+    fn robots_are_sorted_by_name_and_their_observations_by_time() {
+        let parts: &[&[(&str, &[Observation])]] =
+            &[&[("b", &[(5, 1), (6, 2)]), ("a", &[(1, 3)]), ("b", &[(2, 4)])], &[("a", &[(0, 5), (9, 6)]), ("c", &[])]];
+        let arranged = arranged(&words(Duplicates::Last), parts, &[]);
+        let expected = [
+            ("a".to_owned(), vec![(0, 5.0), (1, 3.0), (9, 6.0)]),
+            ("b".to_owned(), vec![(2, 4.0), (5, 1.0), (6, 2.0)]),
+        ];
+        assert_eq!(values(&arranged), expected);
+        let counts = &arranged.account.signals["s"];
+        assert_eq!((counts.kept, counts.duplicate), (6, 0));
+        assert_eq!(arranged.robots[0].signals[1].num_rows(), 0);
+        assert_eq!(arranged.robots[0].signals[0].schema().fields().len(), 4);
+        assert!(arranged.robots[0].bytes() > 3 * 24);
+    }
+
+    #[test]
+    fn of_equal_times_the_words_say_which_stays() {
+        let parts: &[&[(&str, &[Observation])]] =
+            &[&[("a", &[(1, 1), (2, 2)]), ("a", &[(2, 3), (1, 4)])], &[("a", &[(1, 5)])]];
+        let stay = |duplicates| {
+            let arranged = arranged(&words(duplicates), parts, &[]);
+            let counts = arranged.account.signals["s"].clone();
+            (values(&arranged)[0].1.clone(), counts.kept, counts.duplicate)
+        };
+        assert_eq!(stay(Duplicates::Last), (vec![(1, 5.0), (2, 3.0)], 2, 3));
+        assert_eq!(stay(Duplicates::First), (vec![(1, 1.0), (2, 2.0)], 2, 3));
+        assert_eq!(stay(Duplicates::Keep), (vec![(1, 1.0), (1, 4.0), (1, 5.0), (2, 2.0), (2, 3.0)], 5, 0));
+    }
+
+    #[test]
+    fn only_own_members_are_counted() {
+        let parts: &[&[(&str, &[Observation])]] =
+            &[&[("a", &[(1, 1), (2, 2)]), ("a", &[(2, 3), (3, 4)]), ("a", &[(3, 5)])]];
+        let counts = |context: &[usize]| {
+            let arranged = arranged(&words(Duplicates::Last), parts, context);
+            assert_eq!(values(&arranged)[0].1, [(1, 1.0), (2, 3.0), (3, 5.0)]);
+            let counts = arranged.account.signals["s"].clone();
+            (counts.kept, counts.duplicate)
+        };
+        assert_eq!(counts(&[]), (3, 2));
+        assert_eq!(counts(&[1]), (2, 1));
+        assert_eq!(counts(&[0, 2]), (1, 1));
+        assert_eq!(counts(&[0, 1, 2]), (0, 0));
+    }
+
+    #[test]
+    fn what_is_in_order_is_not_copied() {
+        let plan = Arc::new(Plan::new(&words(Duplicates::Last)).unwrap());
+        let mut decoder = Decoder::new(plan);
+        decoder.member(&source(0, Some("b")), document(&[(1, 1), (2, 2)]).as_bytes(), 0);
+        decoder.member(&source(1, Some("b")), document(&[(3, 3)]).as_bytes(), 0);
+        let decoded = [decoder.finish().unwrap()];
+        let arranged = arrange(&decoded, &words(Duplicates::Last).signals, &[Role::Own; 2]).unwrap();
+        let pointer =
+            |batch: &RecordBatch, column: usize| batch.column(column).as_primitive::<Int64Type>().values().as_ptr();
+        assert_eq!(pointer(&arranged.robots[0].signals[0], 0), pointer(&decoded[0].signals[0], TIME));
+    }
+
+    #[test]
+    fn kept_nulls_are_counted_by_column() {
+        let words = archive(vec![signal("s", "[*]", "/ts", &["v", "w"])]);
+        let mut decoder = Decoder::new(Arc::new(Plan::new(&words).unwrap()));
+        let text = r#"[{"ts":1666742400000,"v":1},{"ts":1666742401000,"w":2},{"ts":1666742400000},{"ts":1666742402000,"w":1}]"#;
+        decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
+        let decoded = [decoder.finish().unwrap()];
+        assert_eq!(rows(&decoded[0].signals[0]).len(), 4);
+        let arranged = arrange(&decoded, &words.signals, &[Role::Own]).unwrap();
+        let counts = &arranged.account.signals["s"];
+        assert_eq!((counts.kept, counts.duplicate, counts.nulls["v"], counts.nulls["w"]), (3, 1, 3, 1));
+    }
+
+    #[test]
+    fn nothing_decoded_is_nothing_arranged() {
+        assert!(arranged(&words(Duplicates::Last), &[], &[]).robots.is_empty());
+        assert!(arranged(&words(Duplicates::Last), &[&[]], &[]).robots.is_empty());
+    }
+}

@@ -1,0 +1,183 @@
+//! One value of a record: what stands there, read as its column says.
+
+use super::json::{Token, Value};
+use super::number::{Form, Number};
+use super::plan::{ColumnPlan, Origin, ValueKind};
+use super::text;
+use super::walk::{Ground, Slot};
+use crate::account::Kind;
+use std::borrow::Cow;
+
+/// A value ready for its column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<'a> {
+    Null,
+    Float(f64),
+    Int(i64),
+    Bool(bool),
+    /// The inside of a string, and whether it must be unescaped.
+    Text(&'a str, bool),
+}
+
+/// What made a null of something that was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// It is not a number.
+    Nan,
+    /// It is infinite, and the column wants null then.
+    Infinite,
+    /// It does not fit, and the column wants null then.
+    Mismatch,
+}
+
+/// What stands where a value comes from, with its text in the document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found<'a> {
+    /// Nothing, or null.
+    Nothing,
+    /// Nothing, and something unfit on the way to it.
+    Blocked,
+    /// A value and its text (without quotes). A position has no text.
+    Here(Token, &'a str),
+}
+
+impl<'a> Found<'a> {
+    /// Looks where the value comes from.
+    #[inline]
+    pub(crate) fn at(origin: Origin, text: &'a str, ground: &Ground) -> Self {
+        match origin {
+            Origin::Slot(slot) => match ground.slots[slot] {
+                Slot::Absent => Self::Nothing,
+                Slot::Blocked => Self::Blocked,
+                Slot::Here(Token { value: Value::Null, .. }) => Self::Nothing,
+                Slot::Here(token) => Self::Here(token, &text[token.start..token.end]),
+            },
+            Origin::Key(walk) => match ground.frames.get(walk).and_then(|frame| frame.key) {
+                Some(key) => {
+                    let value = Value::Text { escaped: key.escaped };
+                    Self::Here(Token { value, start: key.start, end: key.end }, &text[key.start..key.end])
+                }
+                None => Self::Nothing,
+            },
+            Origin::Index(walk) => match ground.frames.get(walk) {
+                Some(frame) => {
+                    let value = Value::Number(Number::integer(frame.index));
+                    Self::Here(Token { value, start: 0, end: 0 }, "")
+                }
+                None => Self::Nothing,
+            },
+            Origin::Nowhere => Self::Nothing,
+        }
+    }
+
+    /// The text of a scalar: the content of a string, the literal of a number or truth value.
+    pub(crate) fn said(self) -> Option<Cow<'a, str>> {
+        let Self::Here(token, text) = self else {
+            return None;
+        };
+        match token.value {
+            Value::Text { escaped } => Some(text::content(text, escaped)),
+            Value::Number(number) if text.is_empty() => Some(Cow::Owned(number.mantissa.to_string())),
+            Value::Number(_) | Value::Bool(_) => Some(Cow::Borrowed(text)),
+            Value::Null | Value::Object | Value::Array => None,
+        }
+    }
+}
+
+impl ColumnPlan {
+    /// The cell that a found value is, with what was made null on the way. An error is the kind under which the whole
+    /// observation is refused.
+    #[inline]
+    pub(crate) fn cell<'a>(&self, found: Found<'a>) -> Result<(Cell<'a>, Option<Note>), Kind> {
+        let (token, text) = match found {
+            Found::Nothing => return Ok((Cell::Null, None)),
+            Found::Blocked => return self.unfit(Kind::Shape),
+            Found::Here(token, text) => (token, text),
+        };
+        if !self.nulls.is_empty() && self.means_null(token, found) {
+            return Ok((Cell::Null, None));
+        }
+        match self.read(token.value, text) {
+            Ok(Cell::Float(value)) => Ok(self.float(value)),
+            Ok(cell) => Ok((cell, None)),
+            Err(None) => self.unfit(Kind::Mismatch),
+            Err(Some(note)) => Ok((Cell::Null, Some(note))),
+        }
+    }
+
+    /// What becomes of a value that does not fit.
+    fn unfit<'a>(&self, kind: Kind) -> Result<(Cell<'a>, Option<Note>), Kind> {
+        if self.mismatch_is_null { Ok((Cell::Null, Some(Note::Mismatch))) } else { Err(kind) }
+    }
+
+    /// Whether the words list this text of a number or string among the nulls.
+    #[cold]
+    fn means_null(&self, token: Token, found: Found<'_>) -> bool {
+        let comparable = matches!(token.value, Value::Text { .. } | Value::Number(_));
+        comparable && found.said().is_some_and(|said| self.nulls.iter().any(|null| *null == said))
+    }
+
+    /// The value as the column's type; the error is a mismatch, or the note of a null.
+    #[inline]
+    fn read<'a>(&self, value: Value, text: &'a str) -> Result<Cell<'a>, Option<Note>> {
+        match (&self.kind, value) {
+            (ValueKind::Float64, Value::Number(number)) => number.to_f64(text).map(Cell::Float).map_err(|_| None),
+            (ValueKind::Int64, Value::Number(number)) => self.int(number),
+            (ValueKind::Bool, Value::Bool(value)) => Ok(Cell::Bool(value)),
+            (ValueKind::Text, Value::Text { escaped }) => Ok(Cell::Text(text, escaped)),
+            (ValueKind::Timestamp(unit), Value::Number(number)) => unit.number(number).map(Cell::Int).map_err(|_| None),
+            (ValueKind::Timestamp(unit), Value::Text { escaped }) => {
+                unit.text(&text::content(text, escaped)).map(Cell::Int).map_err(|_| None)
+            }
+            (ValueKind::Float64 | ValueKind::Int64, Value::Text { escaped }) if self.number_in_text => {
+                let content = text::content(text, escaped);
+                let number = Number::of(&content).ok_or(None)?;
+                match self.kind {
+                    ValueKind::Int64 => self.int(number),
+                    _ => number.to_f64(&content).map(Cell::Float).map_err(|_| None),
+                }
+            }
+            _ => Err(None),
+        }
+    }
+
+    /// Scales a double; NaN is never a value, infinities are unless the words say so.
+    #[inline]
+    fn float<'a>(&self, value: f64) -> (Cell<'a>, Option<Note>) {
+        let value = match self.linear {
+            Some((scale, offset)) => value * scale + offset,
+            None => value,
+        };
+        if value.is_nan() {
+            (Cell::Null, Some(Note::Nan))
+        } else if self.infinite_is_null && value.is_infinite() {
+            (Cell::Null, Some(Note::Infinite))
+        } else {
+            (Cell::Float(value), None)
+        }
+    }
+
+    /// An integer, scaled by way of a double if the words say so: then the result must be integral again.
+    fn int<'a>(&self, number: Number) -> Result<Cell<'a>, Option<Note>> {
+        match number.form {
+            Form::Nan => return Err(Some(Note::Nan)),
+            Form::Infinite if self.infinite_is_null => return Err(Some(Note::Infinite)),
+            _ => {}
+        }
+        let value = number.to_i64().ok_or(None)?;
+        match self.linear {
+            None => Ok(Cell::Int(value)),
+            Some((scale, offset)) => integral(value as f64 * scale + offset).map(Cell::Int).ok_or(None),
+        }
+    }
+}
+
+/// The integer that a double is, if `i64` holds it.
+fn integral(value: f64) -> Option<i64> {
+    let limit = 9_223_372_036_854_775_808.0;
+    if value.fract() != 0.0 || !(-limit..limit).contains(&value) {
+        return None;
+    }
+    // In range and integral, so its shortest decimal is that integer.
+    format!("{value:.0}").parse().ok()
+}

@@ -1,0 +1,355 @@
+//! JSON numbers, kept exact: a decimal is `mantissa × 10^exponent` until somebody asks for a double, an integer or a time.
+//!
+//! ```text
+//!  -1533226515002.73   mantissa 153322651500273, exponent -2, negative
+//! ```
+//! Not here: where a number stands in a document ([`super::json`]) and what its unit is ([`super::clock`]).
+
+/// Most decimal digits that always fit `u64`.
+const DIGITS_MAX: u32 = 19;
+/// Doubles hold integers below this exactly.
+const EXACT_BELOW: u64 = 1 << 53;
+/// Exponents are clamped to ± this; everything beyond is zero or out of range for every type (a member has at most a few
+/// hundred million digits, and no mantissa can bring an exponent of a milliard back).
+const EXPONENT_MAX: i64 = 1_000_000_000;
+/// The powers of ten that a double holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// What a number token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Number {
+    /// The first [`DIGITS_MAX`] significant digits.
+    pub(crate) mantissa: u64,
+    /// Power of ten of the mantissa's last digit.
+    pub(crate) exponent: i32,
+    /// Whether it begins with a minus.
+    pub(crate) negative: bool,
+    /// How the token is to be read.
+    pub(crate) form: Form,
+}
+
+/// How a number token is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `mantissa × 10^exponent`, exactly.
+    Exact,
+    /// A little more than that in magnitude: later digits, not all zero, were left out.
+    Longer,
+    /// `NaN`.
+    Nan,
+    /// `Infinity`, `-Infinity`.
+    Infinite,
+}
+
+/// A finite literal whose double is infinite, such as `1e400`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+impl Number {
+    /// A number that is an unsigned integer, such as a position.
+    pub(crate) fn integer(value: u64) -> Self {
+        Self { mantissa: value, exponent: 0, negative: false, form: Form::Exact }
+    }
+
+    /// Reads the number at the start of `bytes`: strict JSON, or bare `NaN`, `Infinity`, `-Infinity`. Returns it with the
+    /// bytes it takes, or the offset of the first byte that does not fit.
+    #[inline]
+    pub(crate) fn scan(bytes: &[u8]) -> Result<(Self, usize), usize> {
+        let negative = bytes.first() == Some(&b'-');
+        let start = usize::from(negative);
+        let (mut mantissa, mut at) = digits(bytes, start, 0);
+        if at == start {
+            return word(bytes, negative, start);
+        }
+        if bytes[start] == b'0' && at > start + 1 {
+            return Err(start + 1);
+        }
+        let mut count = at - start;
+        let mut exponent = 0i64;
+        if bytes.get(at) == Some(&b'.') {
+            let point = at + 1;
+            (mantissa, at) = digits(bytes, point, mantissa);
+            if at == point {
+                return Err(at);
+            }
+            count += at - point;
+            exponent = -to_i64(at - point);
+        }
+        let end = at;
+        if let Some(b'e' | b'E') = bytes.get(at) {
+            let (power, after) = power(bytes, at + 1)?;
+            exponent += power;
+            at = after;
+        }
+        let mut number = Self { mantissa, exponent: clamp(exponent), negative, form: Form::Exact };
+        if count > DIGITS_MAX as usize {
+            number.shorten(&bytes[start..end], exponent);
+        }
+        Ok((number, at))
+    }
+
+    /// The number that `text` wholly is, if it is one.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        match Self::scan(text.as_bytes()) {
+            Ok((number, end)) if end == text.len() => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Counts again over more digits than a mantissa holds: the first significant ones stay, the others become exponent
+    /// and [`Form::Longer`]. `exponent` is that of the last digit.
+    #[cold]
+    fn shorten(&mut self, digits: &[u8], exponent: i64) {
+        let (mut mantissa, mut taken, mut left_out, mut longer) = (0u64, 0u32, 0i64, false);
+        for digit in digits.iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0') {
+            if taken == DIGITS_MAX {
+                left_out += 1;
+                longer |= digit != 0;
+            } else if taken > 0 || digit != 0 {
+                mantissa = mantissa * 10 + u64::from(digit);
+                taken += 1;
+            }
+        }
+        self.mantissa = mantissa;
+        self.exponent = clamp(exponent + left_out);
+        self.form = if longer { Form::Longer } else { Form::Exact };
+    }
+
+    /// The nearest double, ties to even, bit for bit what `str::parse` gives for `text`, which is the number as written.
+    ///
+    /// An integer below 2^53 and a power of ten up to 10^22 are exact doubles, and one IEEE division or multiplication of
+    /// exact operands rounds once: that is the fast way (Clinger 1990). Everything else is parsed by the standard library.
+    #[inline]
+    pub(crate) fn to_f64(self, text: &str) -> Result<f64, Overflow> {
+        if self.form == Form::Exact && self.mantissa < EXACT_BELOW {
+            let power = POWERS.get(self.exponent.unsigned_abs() as usize);
+            if let Some(power) = power {
+                let magnitude = self.mantissa as f64;
+                let value = if self.exponent < 0 { magnitude / power } else { magnitude * power };
+                return Ok(if self.negative { -value } else { value });
+            }
+        }
+        self.to_f64_slowly(text)
+    }
+
+    /// Everything but the fast way.
+    #[inline(never)]
+    fn to_f64_slowly(self, text: &str) -> Result<f64, Overflow> {
+        match self.form {
+            Form::Nan => Ok(f64::NAN),
+            Form::Infinite if self.negative => Ok(f64::NEG_INFINITY),
+            Form::Infinite => Ok(f64::INFINITY),
+            Form::Exact | Form::Longer => match text.parse::<f64>() {
+                Ok(value) if value.is_finite() => Ok(value),
+                _ => Err(Overflow),
+            },
+        }
+    }
+
+    /// The integer it is, if it is one that `i64` holds: `3`, `3.0` and `30e-1` are 3.
+    pub(crate) fn to_i64(self) -> Option<i64> {
+        if self.form != Form::Exact {
+            return None;
+        }
+        if self.mantissa == 0 {
+            return Some(0);
+        }
+        let power = 10u64.checked_pow(self.exponent.unsigned_abs());
+        let magnitude = match (self.exponent < 0, power) {
+            (false, Some(power)) => self.mantissa.checked_mul(power)?,
+            (true, Some(power)) if self.mantissa.is_multiple_of(power) => self.mantissa / power,
+            _ => return None,
+        };
+        let value = i128::from(magnitude);
+        i64::try_from(if self.negative { -value } else { value }).ok()
+    }
+
+    /// The number × 10^`shift`, rounded towards minus infinity, if `i64` holds it. Exact: no float on the way.
+    ///
+    /// So `1533226515002.73` with shift 6 is `1533226515002730000`: milliseconds as nanoseconds.
+    pub(crate) fn to_scaled_i64(self, shift: i32) -> Option<i64> {
+        let longer = match self.form {
+            Form::Exact => false,
+            Form::Longer => true,
+            Form::Nan | Form::Infinite => return None,
+        };
+        if self.mantissa == 0 {
+            return Some(0);
+        }
+        let exponent = self.exponent.saturating_add(shift);
+        let power = 10u64.checked_pow(exponent.unsigned_abs());
+        let (floor, rest) = match (exponent < 0, power) {
+            (false, Some(power)) => (u128::from(self.mantissa) * u128::from(power), longer),
+            (false, None) => return None,
+            (true, Some(power)) => (u128::from(self.mantissa / power), longer || !self.mantissa.is_multiple_of(power)),
+            (true, None) => (0, true),
+        };
+        let floor = i128::try_from(floor).ok()?;
+        let value = if self.negative { -floor - i128::from(rest) } else { floor };
+        i64::try_from(value).ok()
+    }
+}
+
+/// Takes digits from `at` on top of `mantissa`; wraps when they are too many, which the caller counts.
+#[inline]
+fn digits(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
+    while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    (mantissa, at)
+}
+
+/// The written power of ten at `at`, after the `e`, clamped; and the offset after it.
+fn power(bytes: &[u8], at: usize) -> Result<(i64, usize), usize> {
+    let negative = bytes.get(at) == Some(&b'-');
+    let start = at + usize::from(matches!(bytes.get(at), Some(b'-' | b'+')));
+    let mut value = 0i64;
+    let mut at = start;
+    while let Some(digit) = bytes.get(at).filter(|b| b.is_ascii_digit()) {
+        value = (value * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX);
+        at += 1;
+    }
+    if at == start {
+        return Err(at);
+    }
+    Ok((if negative { -value } else { value }, at))
+}
+
+/// `NaN`, `Infinity` or `-Infinity`, where a digit was expected.
+fn word(bytes: &[u8], negative: bool, at: usize) -> Result<(Number, usize), usize> {
+    let rest = &bytes[at..];
+    let (form, length) = if rest.starts_with(b"Infinity") {
+        (Form::Infinite, 8)
+    } else if rest.starts_with(b"NaN") && !negative {
+        (Form::Nan, 3)
+    } else {
+        return Err(at);
+    };
+    Ok((Number { mantissa: 0, exponent: 0, negative, form }, at + length))
+}
+
+/// Clamps an exponent so that sums of it cannot overflow.
+fn clamp(exponent: i64) -> i32 {
+    i32::try_from(exponent.clamp(-EXPONENT_MAX, EXPONENT_MAX)).unwrap_or(0)
+}
+
+/// A count of bytes as `i64`; slices are never longer.
+fn to_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        Number::of(text).unwrap_or_else(|| panic!("{text} is a number"))
+    }
+
+    #[test]
+    fn doubles_are_those_of_the_standard_library() {
+        for text in [
+            "0",
+            "-0",
+            "-0.0",
+            "0.1",
+            "0.3",
+            "-2.024668694",
+            "7.974305555555556",
+            "7.981250000000001",
+            "9007199254740993",
+            "123456789012345678901234567890",
+            "1e22",
+            "1e23",
+            "4.9e-324",
+            "1e-400",
+            "-7.39e-30",
+            "1.7976931348623157e308",
+            "0.000000000000000000000000000001",
+            "2.2250738585072011e-308",
+            "179769313486231580793728971405301e276",
+            "1.00000000000000011102230246251565404236316680908203125",
+        ] {
+            let expected: f64 = text.parse().unwrap();
+            assert_eq!(number(text).to_f64(text).unwrap().to_bits(), expected.to_bits(), "{text}");
+        }
+        assert_eq!(number("1e400").to_f64("1e400"), Err(Overflow));
+        assert_eq!(number("-1e309").to_f64("-1e309"), Err(Overflow));
+        assert!(number("NaN").to_f64("NaN").unwrap().is_nan());
+        assert_eq!(number("-Infinity").to_f64("-Infinity"), Ok(f64::NEG_INFINITY));
+    }
+
+    #[test]
+    fn only_json_numbers_and_the_three_words_are_numbers() {
+        for text in
+            ["", "-", "01", "-01", "1.", ".5", "+1", "1e", "1e+", "0x1", "1_0", "nan", "-NaN", "inf", "Infinit", "1 "]
+        {
+            assert_eq!(Number::of(text), None, "{text}");
+        }
+        for text in ["0", "-0", "10", "1.0", "1e5", "1E+5", "1.5e-5", "NaN", "Infinity", "-Infinity", "0e0", "0.0"] {
+            assert!(Number::of(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_are_what_they_are_however_written() {
+        for (text, value) in [
+            ("3", 3),
+            ("3.0", 3),
+            ("1e3", 1000),
+            ("30e-1", 3),
+            ("-0", 0),
+            ("0e99999999999", 0),
+            ("-9223372036854775808", i64::MIN),
+            ("9223372036854775807", i64::MAX),
+            ("1.00000000000000000000000000", 1),
+            ("10000000000000000000000000e-20", 100_000),
+            ("0.0000000000000000000000000e5", 0),
+        ] {
+            assert_eq!(number(text).to_i64(), Some(value), "{text}");
+        }
+        for text in [
+            "3.5",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "1e19",
+            "1e-1",
+            "NaN",
+            "Infinity",
+            "123456789012345678901234567890",
+            "1.00000000000000000000000001",
+            "1e999999999999",
+        ] {
+            assert_eq!(number(text).to_i64(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn decimal_time_is_exact_and_rounds_towards_minus_infinity() {
+        for (text, shift, value) in [
+            ("1533226515002.73", 6, Some(1_533_226_515_002_730_000)),
+            ("1666772241847", 6, Some(1_666_772_241_847_000_000)),
+            ("1533226515.00273", 9, Some(1_533_226_515_002_730_000)),
+            ("1.5332265150027300001e9", 9, Some(1_533_226_515_002_730_000)),
+            ("1533226515002730000.9999999999999", 0, Some(1_533_226_515_002_730_000)),
+            ("-0.1", 0, Some(-1)),
+            ("-1.00000000000000000000000000001", 0, Some(-2)),
+            ("-1.0", 0, Some(-1)),
+            ("0.9", 0, Some(0)),
+            ("1e-99", 9, Some(0)),
+            ("-1e-99", 9, Some(-1)),
+            ("9223372036854775807", 0, Some(i64::MAX)),
+            ("-9223372036854775808", 0, Some(i64::MIN)),
+            ("9223372036854775808", 0, None),
+            ("1e400", 9, None),
+            ("99999999999999999999999", 0, None),
+            ("0e400", 9, Some(0)),
+        ] {
+            assert_eq!(number(text).to_scaled_i64(shift), value, "{text}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Growing columns of one signal: plain vectors that can be cut back to any row, then one Arrow batch.
+
+use super::cell::Cell;
+use super::plan::{SignalPlan, ValueKind};
+use super::text;
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{TimestampNanosecondArray, UInt32Array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+use std::sync::Arc;
+
+/// The observations of one signal, in archive order.
+#[derive(Debug)]
+pub(crate) struct Series {
+    schema: SchemaRef,
+    pub(crate) robot: Vec<u32>,
+    pub(crate) member: Vec<u32>,
+    pub(crate) time: Vec<i64>,
+    known: Vec<i64>,
+    columns: Vec<Values>,
+}
+
+/// One column.
+#[derive(Debug)]
+struct Values {
+    data: Data,
+    /// Rows that are null, ascending; their data is a zero.
+    nulls: Vec<usize>,
+}
+
+#[derive(Debug)]
+enum Data {
+    Float(Vec<f64>),
+    Int(Vec<i64>),
+    Time(Vec<i64>),
+    Bool(Vec<bool>),
+    Text { content: String, ends: Vec<usize> },
+}
+
+impl Series {
+    /// An empty series of a signal.
+    pub(crate) fn new(plan: &SignalPlan) -> Self {
+        let columns = plan.columns.iter().map(|column| Values { data: Data::new(&column.kind), nulls: Vec::new() });
+        Self {
+            schema: Arc::new(schema(plan)),
+            robot: Vec::new(),
+            member: Vec::new(),
+            time: Vec::new(),
+            known: Vec::new(),
+            columns: columns.collect(),
+        }
+    }
+
+    /// Number of whole observations.
+    pub(crate) fn rows(&self) -> usize {
+        self.time.len()
+    }
+
+    /// Adds a cell of the observation that is being read.
+    #[inline]
+    pub(crate) fn cell(&mut self, column: usize, cell: Cell<'_>) {
+        self.columns[column].push(self.time.len(), cell);
+    }
+
+    /// Completes the observation, whose cells are all there.
+    #[inline]
+    pub(crate) fn complete(&mut self, time: i64, known: i64) {
+        self.time.push(time);
+        self.known.push(known);
+    }
+
+    /// Gives all observations without one their robot.
+    pub(crate) fn name_robot(&mut self, robot: u32) {
+        self.robot.resize(self.time.len(), robot);
+    }
+
+    /// Gives all observations without one their member.
+    pub(crate) fn name_member(&mut self, member: u32) {
+        self.member.resize(self.time.len(), member);
+    }
+
+    /// Drops everything from a row on, cells of an incomplete observation too.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        self.robot.truncate(rows);
+        self.member.truncate(rows);
+        self.time.truncate(rows);
+        self.known.truncate(rows);
+        for column in &mut self.columns {
+            column.truncate(rows);
+        }
+    }
+
+    /// Bytes held, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.time.len() * 24 + self.columns.iter().map(Values::bytes).sum::<usize>()
+    }
+
+    /// The batch of what was gathered; the series is empty afterwards.
+    ///
+    /// Errors: more than 2 GiB of text in one column.
+    pub(crate) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.robot))),
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.member))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.time))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.known))),
+        ];
+        for column in &mut self.columns {
+            arrays.push(column.take()?);
+        }
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+    }
+}
+
+impl Values {
+    #[inline]
+    fn push(&mut self, row: usize, cell: Cell<'_>) {
+        match (&mut self.data, cell) {
+            (Data::Float(values), Cell::Float(value)) => values.push(value),
+            (Data::Int(values) | Data::Time(values), Cell::Int(value)) => values.push(value),
+            (Data::Bool(values), Cell::Bool(value)) => values.push(value),
+            (Data::Text { content, ends }, Cell::Text(raw, escaped)) => {
+                if escaped {
+                    text::unescape(raw, content);
+                } else {
+                    content.push_str(raw);
+                }
+                ends.push(content.len());
+            }
+            (data, _) => {
+                data.push_null();
+                self.nulls.push(row);
+            }
+        }
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        match &mut self.data {
+            Data::Float(values) => values.truncate(rows),
+            Data::Int(values) | Data::Time(values) => values.truncate(rows),
+            Data::Bool(values) => values.truncate(rows),
+            Data::Text { content, ends } => {
+                ends.truncate(rows);
+                content.truncate(ends.last().copied().unwrap_or(0));
+            }
+        }
+        let keep = self.nulls.partition_point(|row| *row < rows);
+        self.nulls.truncate(keep);
+    }
+
+    fn bytes(&self) -> usize {
+        let data = match &self.data {
+            Data::Float(values) => values.len() * 8,
+            Data::Int(values) | Data::Time(values) => values.len() * 8,
+            Data::Bool(values) => values.len(),
+            Data::Text { content, ends } => content.len() + ends.len() * 8,
+        };
+        data + self.nulls.len() * 8
+    }
+
+    fn take(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = null_buffer(self.data.len(), &std::mem::take(&mut self.nulls));
+        Ok(match &mut self.data {
+            Data::Float(values) => Arc::new(Float64Array::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
+            Data::Int(values) => Arc::new(Int64Array::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
+            Data::Time(values) => {
+                let array = TimestampNanosecondArray::new(ScalarBuffer::from(std::mem::take(values)), nulls);
+                Arc::new(array.with_timezone("UTC"))
+            }
+            Data::Bool(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(std::mem::take(values)), nulls)),
+            Data::Text { content, ends } => Arc::new(strings(std::mem::take(content), &std::mem::take(ends), nulls)?),
+        })
+    }
+}
+
+impl Data {
+    fn new(kind: &ValueKind) -> Self {
+        match kind {
+            ValueKind::Float64 => Self::Float(Vec::new()),
+            ValueKind::Int64 => Self::Int(Vec::new()),
+            ValueKind::Bool => Self::Bool(Vec::new()),
+            ValueKind::Text => Self::Text { content: String::new(), ends: Vec::new() },
+            ValueKind::Timestamp(_) => Self::Time(Vec::new()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Float(values) => values.len(),
+            Self::Int(values) | Self::Time(values) => values.len(),
+            Self::Bool(values) => values.len(),
+            Self::Text { ends, .. } => ends.len(),
+        }
+    }
+
+    fn push_null(&mut self) {
+        match self {
+            Self::Float(values) => values.push(0.0),
+            Self::Int(values) | Self::Time(values) => values.push(0),
+            Self::Bool(values) => values.push(false),
+            Self::Text { content, ends } => ends.push(content.len()),
+        }
+    }
+}
+
+/// Text with its ends as Arrow holds it: 32-bit offsets.
+fn strings(content: String, ends: &[usize], nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+    let too_long = |_| ArrowError::OffsetOverflowError(content.len());
+    let mut offsets = Vec::with_capacity(ends.len() + 1);
+    offsets.push(0i32);
+    for end in ends {
+        offsets.push(i32::try_from(*end).map_err(too_long)?);
+    }
+    StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(content.into_bytes()), nulls)
+}
+
+/// Validity with these rows null; none without nulls.
+fn null_buffer(rows: usize, nulls: &[usize]) -> Option<NullBuffer> {
+    if nulls.is_empty() {
+        return None;
+    }
+    let mut nulls = nulls.iter().copied().peekable();
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| nulls.next_if_eq(&row).is_none())))
+}
+
+/// `robot`, `member`, `time`, `known`, then the signal's columns.
+fn schema(plan: &SignalPlan) -> Schema {
+    let mut fields = vec![
+        Field::new("robot", DataType::UInt32, false),
+        Field::new("member", DataType::UInt32, false),
+        Field::new("time", DataType::Int64, false),
+        Field::new("known", DataType::Int64, false),
+    ];
+    for column in &plan.columns {
+        let kind = match column.kind {
+            ValueKind::Float64 => DataType::Float64,
+            ValueKind::Int64 => DataType::Int64,
+            ValueKind::Bool => DataType::Boolean,
+            ValueKind::Text => DataType::Utf8,
+            ValueKind::Timestamp(_) => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+        };
+        fields.push(Field::new(&column.name, kind, true));
+    }
+    Schema::new(fields)
+}

@@ -1,0 +1,403 @@
+//! Walks one document along a [`Plan`]: fills slots, meets records, hands them over. One pass, nothing is built.
+//!
+//! Records are handed over when they end, so what they need from around them must have been read. Where it stands later in
+//! the text (`{"poses": […], "ts": 5}`) the walk into `poses` is *put off* until the end of its object: moved over once,
+//! then visited. Robots write the same keys in the same order, so the next key is guessed from what followed last time.
+//!
+//! Of duplicate keys the last counts. Inside a record that comes by itself (the later value overwrites the slot). On the
+//! way to records it would be too late, so the walk stops with [`Stop::Again`] and the document is walked *exactly*: every
+//! walk is put off, the last one wins.
+
+use super::json::{Cursor, Key, Stop, Token, Value};
+use super::observe::Sink;
+use super::plan::{Child, Node, Plan};
+use super::text;
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hasher};
+use std::mem;
+
+/// What stands at a place of the current document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Nothing.
+    Absent,
+    /// Nothing, because something on the way is neither object nor array nor null.
+    Blocked,
+    /// This.
+    Here(Token),
+}
+
+/// Where the current element of a walk was found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    /// Its key, in an object.
+    pub(crate) key: Option<Key>,
+    /// Its position, or ordinal among an object's values.
+    pub(crate) index: u64,
+}
+
+/// A walk put off.
+#[derive(Debug, Clone, Copy)]
+struct Later {
+    /// Which child.
+    child: usize,
+    /// Where its value begins.
+    at: usize,
+}
+
+/// What a walk needs beside the text; reused from document to document.
+#[derive(Debug, Default)]
+pub(crate) struct Ground {
+    /// By slot.
+    pub(crate) slots: Vec<Slot>,
+    /// The walks that are open, from the outside in.
+    pub(crate) frames: Vec<Frame>,
+    /// By node and by child before (0: none): the child that followed last time.
+    guesses: Vec<Vec<usize>>,
+    /// Walks put off, of all open objects.
+    later: Vec<Later>,
+    /// Keys already seen, of all open objects.
+    seen: Vec<bool>,
+    /// Hashes of walked keys, of all open objects.
+    hashes: Vec<u64>,
+}
+
+impl Ground {
+    /// Room for the documents of a plan.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let guesses = plan.nodes.iter().map(|node| (0..=node.children.len()).map(|c| c.min(last(node))).collect());
+        Self { slots: vec![Slot::Absent; plan.slots], guesses: guesses.collect(), ..Self::default() }
+    }
+
+    /// Forgets what an interrupted walk left open.
+    fn clear(&mut self) {
+        self.frames.clear();
+        self.later.clear();
+        self.seen.clear();
+        self.hashes.clear();
+    }
+}
+
+/// Position of the last child, 0 without any.
+fn last(node: &Node) -> usize {
+    node.children.len().saturating_sub(1)
+}
+
+/// The walk of one document.
+pub(crate) struct Walk<'w, 'a> {
+    pub(crate) plan: &'w Plan,
+    pub(crate) cursor: &'w mut Cursor<'a>,
+    pub(crate) ground: &'w mut Ground,
+    pub(crate) sink: &'w mut Sink,
+    /// Put every walk off: the last of duplicate keys counts.
+    exact: bool,
+    /// Only fill slots: meet no records.
+    gather: bool,
+}
+
+impl<'w, 'a> Walk<'w, 'a> {
+    /// Walks the document that begins at the cursor.
+    pub(crate) fn document(
+        plan: &'w Plan,
+        cursor: &'w mut Cursor<'a>,
+        ground: &'w mut Ground,
+        sink: &'w mut Sink,
+        exact: bool,
+    ) -> Result<(), Stop> {
+        ground.clear();
+        Walk { plan, cursor, ground, sink, exact, gather: false }.visit(0)
+    }
+
+    /// Takes the value at the cursor as what the node says.
+    #[inline]
+    fn visit(&mut self, id: usize) -> Result<(), Stop> {
+        let node = &self.plan.nodes[id];
+        if let (true, Some(slot)) = (node.leaf, node.slot) {
+            self.ground.slots[slot] = Slot::Here(self.cursor.token()?);
+            return Ok(());
+        }
+        self.branch(id)
+    }
+
+    /// Takes a value that has something below it, or is a record.
+    fn branch(&mut self, id: usize) -> Result<(), Stop> {
+        let node = &self.plan.nodes[id];
+        self.ground.slots[node.slots.clone()].fill(Slot::Absent);
+        let start = self.cursor.at;
+        let value = match self.cursor.byte() {
+            Some(b'{') => {
+                self.keep(node, Token { value: Value::Object, start, end: start });
+                self.object(id)?;
+                Value::Object
+            }
+            Some(b'[') => {
+                self.keep(node, Token { value: Value::Array, start, end: start });
+                self.array(node)?;
+                Value::Array
+            }
+            _ => {
+                let token = self.cursor.token()?;
+                if token.value != Value::Null {
+                    self.ground.slots[node.slots.clone()].fill(Slot::Blocked);
+                }
+                self.end(node, token);
+                return Ok(());
+            }
+        };
+        self.end(node, Token { value, start, end: self.cursor.at });
+        Ok(())
+    }
+
+    /// Keeps a value in its slot, if it has one.
+    fn keep(&mut self, node: &Node, token: Token) {
+        if let Some(slot) = node.slot {
+            self.ground.slots[slot] = Slot::Here(token);
+        }
+    }
+
+    /// A value has been taken: whatever ends with it.
+    fn end(&mut self, node: &Node, token: Token) {
+        self.keep(node, token);
+        if self.gather {
+            return;
+        }
+        if token.value != Value::Null {
+            self.shapes(node, token);
+        }
+        if token.value == Value::Null && node.by_name {
+            return;
+        }
+        for signal in &node.records {
+            self.sink.observe(self.plan, *signal, self.cursor.text, self.ground, token);
+        }
+    }
+
+    /// Refuses the value for each signal that wanted to go on from here and could not.
+    fn shapes(&mut self, node: &Node, token: Token) {
+        let (object, array) = (token.value == Value::Object, token.value == Value::Array);
+        let by_key =
+            node.by_key.iter().filter(|(_, position)| !(object || array && *position)).map(|(signal, _)| signal);
+        let by_each = node.by_each.iter().filter(|_| !array);
+        let by_values = node.by_values.iter().filter(|_| !object);
+        for signal in by_key.chain(by_each).chain(by_values) {
+            self.sink.misshapen(self.plan, *signal, self.cursor.text, token);
+        }
+    }
+
+    /// Takes an object.
+    fn object(&mut self, id: usize) -> Result<(), Stop> {
+        let node = &self.plan.nodes[id];
+        let start = self.cursor.at;
+        let values = node.values.filter(|_| !self.gather);
+        if node.children.is_empty() && values.is_none() {
+            return self.cursor.skip();
+        }
+        if !node.children.is_empty() {
+            self.cursor.enter()?;
+            self.keys(id)?;
+        }
+        if let Some(values) = values {
+            self.cursor.at = start;
+            self.cursor.enter()?;
+            self.each_value(values)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the keys of an object that the node names; moves over the others.
+    fn keys(&mut self, id: usize) -> Result<(), Stop> {
+        let node = &self.plan.nodes[id];
+        let (seen, later) = (self.ground.seen.len(), self.ground.later.len());
+        if node.passage {
+            self.ground.seen.resize(seen + node.children.len(), false);
+        }
+        let (mut first, mut before) = (true, 0);
+        while self.cursor.next(b'}', first)? {
+            first = false;
+            let Some(index) = self.child(id, before)? else {
+                self.cursor.skip()?;
+                continue;
+            };
+            before = index + 1;
+            let child = &node.children[index];
+            if node.passage {
+                if mem::replace(&mut self.ground.seen[seen + index], true) && !self.exact {
+                    return Err(Stop::Again);
+                }
+                if self.must_wait(child) {
+                    self.put_off(later, index)?;
+                    continue;
+                }
+            }
+            self.visit(child.node)?;
+        }
+        if node.passage {
+            self.come_back(node, later)?;
+            self.ground.seen.truncate(seen);
+        }
+        Ok(())
+    }
+
+    /// Takes a key; which child of the node it is. The guess costs one comparison, a new order one search.
+    #[inline]
+    fn child(&mut self, id: usize, before: usize) -> Result<Option<usize>, Stop> {
+        let children = &self.plan.nodes[id].children;
+        let guess = self.ground.guesses[id][before];
+        if self.cursor.expect_key(&children[guess].quoted)? {
+            return Ok(Some(guess));
+        }
+        let key = self.cursor.key()?;
+        let name = self.name(key);
+        let found = children.iter().position(|c| c.name == name);
+        if let Some(found) = found {
+            self.ground.guesses[id][before] = found;
+        }
+        Ok(found)
+    }
+
+    /// Whether records down this way need something that has not been read, or may yet be overwritten.
+    fn must_wait(&self, child: &Child) -> bool {
+        let missing = |slot: &usize| self.ground.slots[*slot] == Slot::Absent;
+        child.walk && !self.gather && (self.exact || child.needs.iter().any(missing))
+    }
+
+    /// Moves over a value that is to be walked later; of the same key the last counts.
+    fn put_off(&mut self, floor: usize, child: usize) -> Result<(), Stop> {
+        let at = self.cursor.at;
+        match self.ground.later[floor..].iter_mut().find(|l| l.child == child) {
+            Some(later) => later.at = at,
+            None => self.ground.later.push(Later { child, at }),
+        }
+        self.cursor.skip()
+    }
+
+    /// Walks what was put off in the object that has just ended: first the slots that others need, then the records.
+    fn come_back(&mut self, node: &Node, floor: usize) -> Result<(), Stop> {
+        let end = self.cursor.at;
+        let later = self.ground.later.split_off(floor);
+        if later.is_empty() {
+            return Ok(());
+        }
+        self.cursor.depth += 1;
+        self.gather = true;
+        for Later { child, at } in later.iter().filter(|l| node.children[l.child].needed) {
+            self.cursor.at = *at;
+            self.visit(node.children[*child].node)?;
+        }
+        self.gather = false;
+        for Later { child, at } in &later {
+            self.cursor.at = *at;
+            self.visit(node.children[*child].node)?;
+        }
+        self.cursor.depth -= 1;
+        self.cursor.at = end;
+        Ok(())
+    }
+
+    /// Takes each value of an object as a walked element.
+    fn each_value(&mut self, below: usize) -> Result<(), Stop> {
+        let counts = if self.exact { Some(self.last_of_each_key()?) } else { None };
+        let hashes = self.ground.hashes.len();
+        let (mut first, mut index, mut place) = (true, 0, 0);
+        while self.cursor.next(b'}', first)? {
+            first = false;
+            let key = self.cursor.key()?;
+            if counts.as_ref().is_some_and(|counts| !counts[place]) {
+                self.cursor.skip()?;
+            } else {
+                let hash = hash(&self.name(key));
+                self.ground.hashes.push(hash);
+                self.element(below, Frame { key: Some(key), index })?;
+                index += 1;
+            }
+            place += 1;
+        }
+        self.ground.hashes[hashes..].sort_unstable();
+        let twice = self.ground.hashes[hashes..].windows(2).any(|pair| pair[0] == pair[1]);
+        self.ground.hashes.truncate(hashes);
+        if twice && !self.exact { Err(Stop::Again) } else { Ok(()) }
+    }
+
+    /// In the object that has just been entered: for each key whether it is the last of its name. Does not move.
+    fn last_of_each_key(&mut self) -> Result<Vec<bool>, Stop> {
+        let (at, depth) = (self.cursor.at, self.cursor.depth);
+        let mut names = Vec::new();
+        while self.cursor.next(b'}', names.is_empty())? {
+            let key = self.cursor.key()?;
+            names.push((self.name(key), names.len()));
+            self.cursor.skip()?;
+        }
+        (self.cursor.at, self.cursor.depth) = (at, depth);
+        let mut counts = vec![true; names.len()];
+        names.sort_unstable();
+        for pair in names.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            counts[pair[0].1] = false;
+        }
+        Ok(counts)
+    }
+
+    /// What a key says.
+    fn name(&self, key: Key) -> Cow<'a, str> {
+        text::content(&self.cursor.text[key.start..key.end], key.escaped)
+    }
+
+    /// Takes one walked element.
+    #[inline]
+    fn element(&mut self, below: usize, frame: Frame) -> Result<(), Stop> {
+        self.ground.frames.push(frame);
+        self.visit(below)?;
+        self.ground.frames.pop();
+        Ok(())
+    }
+
+    /// Takes an array: first the positions that pointers name, then the positions on the way to records, then each element.
+    fn array(&mut self, node: &Node) -> Result<(), Stop> {
+        let (start, depth) = (self.cursor.at, self.cursor.depth);
+        for child in node.children.iter().filter(|c| c.position.is_none()) {
+            self.ground.slots[self.plan.nodes[child.node].slots.clone()].fill(Slot::Blocked);
+        }
+        let was = mem::replace(&mut self.gather, true);
+        self.positions(node, |_| true)?;
+        self.gather = was;
+        if !self.gather && node.passage {
+            (self.cursor.at, self.cursor.depth) = (start, depth);
+            self.positions(node, |child| child.walk)?;
+        }
+        let Some(below) = node.each.filter(|_| !self.gather) else {
+            return if self.cursor.at == start { self.cursor.skip() } else { Ok(()) };
+        };
+        (self.cursor.at, self.cursor.depth) = (start, depth);
+        self.cursor.enter()?;
+        let mut index = 0;
+        while self.cursor.next(b']', index == 0)? {
+            self.element(below, Frame { key: None, index })?;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes the elements of an array whose positions are chosen children of the node, and moves over the whole array.
+    /// Without any chosen child it does not move.
+    fn positions(&mut self, node: &Node, chosen: impl Fn(&Child) -> bool) -> Result<(), Stop> {
+        if !node.children.iter().any(|c| c.position.is_some() && chosen(c)) {
+            return Ok(());
+        }
+        self.cursor.enter()?;
+        let mut index = 0;
+        while self.cursor.next(b']', index == 0)? {
+            match node.children.iter().find(|c| c.position == Some(index) && chosen(c)) {
+                Some(child) => self.visit(child.node)?,
+                None => self.cursor.skip()?,
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
+/// A hash that tells most different keys apart; equal hashes only cost an exact walk.
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(name.as_bytes());
+    hasher.finish()
+}

@@ -1,0 +1,215 @@
+//! `mean`, `std`, `skew`, `kurtosis`, `rms` and `slope`: moments about the mean, joined by Chan's and Pébay's formulas.
+//!
+//! Never a subtraction of sums, never a fused multiply-add. Equal values give exactly their mean and exactly no variance.
+//! A mean does not depend on which higher moments are computed beside it: each order adds terms of its own only.
+//! Source: P. Pébay, Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order Statistical
+//! Moments, SAND2008-6212.
+
+use super::frame::{Frame, Summary};
+use super::number::{Column, family, fill};
+use pipeline::spec::Statistic;
+
+/// Count, mean, and sums of powers of the distance from the mean up to `ORDER` (1 to 4); beyond it they stay 0.
+#[derive(Clone, Copy)]
+struct Moments<const ORDER: usize> {
+    count: f64,
+    mean: f64,
+    second: f64,
+    third: f64,
+    fourth: f64,
+}
+
+impl<const ORDER: usize> Summary for Moments<ORDER> {
+    type Value = f64;
+    const EMPTY: Self = Self { count: 0.0, mean: 0.0, second: 0.0, third: 0.0, fourth: 0.0 };
+
+    #[inline]
+    fn append(self, value: f64) -> Self {
+        let before = self.count;
+        let count = before + 1.0;
+        let delta = value - self.mean;
+        let step = delta * (1.0 / count);
+        let term = delta * before * step;
+        let mut next = Self { count, mean: self.mean + step, ..self };
+        if ORDER >= 4 {
+            next.fourth = self.fourth
+                + term * step * step * (count * count - 3.0 * count + 3.0)
+                + 6.0 * step * step * self.second
+                - 4.0 * step * self.third;
+        }
+        if ORDER >= 3 {
+            next.third = self.third + term * step * (count - 2.0) - 3.0 * step * self.second;
+        }
+        if ORDER >= 2 {
+            next.second = self.second + term;
+        }
+        next
+    }
+
+    /// Moments do not know the order of values.
+    #[inline]
+    fn prepend(self, value: f64) -> Self {
+        self.append(value)
+    }
+
+    #[inline]
+    fn join(self, later: Self) -> Self {
+        let (a, b) = (self.count, later.count);
+        let count = a + b;
+        let inverse = 1.0 / count;
+        let delta = later.mean - self.mean;
+        let step = delta * inverse;
+        let term = delta * a * (step * b);
+        let mut joined = Self { count, mean: self.mean + delta * (b * inverse), ..Self::EMPTY };
+        if ORDER >= 4 {
+            joined.fourth = self.fourth
+                + later.fourth
+                + term * step * step * (a * a - a * b + b * b)
+                + 6.0 * step * step * (a * a * later.second + b * b * self.second)
+                + 4.0 * step * (a * later.third - b * self.third);
+        }
+        if ORDER >= 3 {
+            joined.third =
+                self.third + later.third + term * step * (a - b) + 3.0 * step * (a * later.second - b * self.second);
+        }
+        if ORDER >= 2 {
+            joined.second = self.second + later.second + term;
+        }
+        joined
+    }
+}
+
+/// Statistics, NaN where they are null.
+impl<const ORDER: usize> Moments<ORDER> {
+    #[inline]
+    fn std(&self) -> f64 {
+        // A single value: 0 / 0.
+        (self.second / (self.count - 1.0)).sqrt()
+    }
+
+    #[inline]
+    fn skew(&self) -> f64 {
+        let variance = self.second / self.count;
+        let is_defined = self.count >= 3.0 && variance > 0.0;
+        if is_defined { self.third / self.count / (variance * variance.sqrt()) } else { f64::NAN }
+    }
+
+    #[inline]
+    fn kurtosis(&self) -> f64 {
+        let variance = self.second / self.count;
+        let is_defined = self.count >= 4.0 && variance > 0.0;
+        if is_defined { self.fourth / self.count / (variance * variance) - 3.0 } else { f64::NAN }
+    }
+}
+
+/// Co-moments of time and value.
+#[derive(Clone, Copy)]
+struct Trend {
+    count: f64,
+    time: f64,
+    value: f64,
+    /// Sum of squares of time about its mean.
+    times: f64,
+    /// Sum of products of time and value about their means.
+    products: f64,
+}
+
+impl Summary for Trend {
+    type Value = (f64, f64);
+    const EMPTY: Self = Self { count: 0.0, time: 0.0, value: 0.0, times: 0.0, products: 0.0 };
+
+    #[inline]
+    fn append(self, (time, value): (f64, f64)) -> Self {
+        self.join(Self { count: 1.0, time, value, times: 0.0, products: 0.0 })
+    }
+
+    #[inline]
+    fn prepend(self, (time, value): (f64, f64)) -> Self {
+        Self { count: 1.0, time, value, times: 0.0, products: 0.0 }.join(self)
+    }
+
+    #[inline]
+    fn join(self, later: Self) -> Self {
+        let count = self.count + later.count;
+        let share = later.count * (1.0 / count);
+        let (time, value) = (later.time - self.time, later.value - self.value);
+        let weight = self.count * share;
+        Self {
+            count,
+            time: self.time + time * share,
+            value: self.value + value * share,
+            times: self.times + later.times + time * weight * time,
+            products: self.products + later.products + time * weight * value,
+        }
+    }
+}
+
+/// Fills the columns of this family.
+pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    let order = columns.iter().map(|(statistic, _)| order(*statistic)).max().unwrap_or(0);
+    match order {
+        0 => {}
+        1 => central::<1>(frame, columns),
+        2 => central::<2>(frame, columns),
+        3 => central::<3>(frame, columns),
+        _ => central::<4>(frame, columns),
+    }
+    squares(frame, columns);
+    slope(frame, columns);
+}
+
+/// The highest moment a statistic needs; 0 for those of others.
+fn order(statistic: Statistic) -> usize {
+    match statistic {
+        Statistic::Mean => 1,
+        Statistic::Std => 2,
+        Statistic::Skew => 3,
+        Statistic::Kurtosis => 4,
+        _ => 0,
+    }
+}
+
+fn central<const ORDER: usize>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    let values = &*frame.values;
+    let mut columns = family(columns, |statistic| order(statistic) > 0);
+    frame.sweep(
+        |at, _| values[at],
+        |rows, windows: &[Moments<ORDER>]| {
+            for (statistic, column) in &mut columns {
+                let entries = &mut column[rows.clone()];
+                match statistic {
+                    Statistic::Mean => fill(entries, windows, |moments| moments.mean),
+                    Statistic::Std => fill(entries, windows, Moments::std),
+                    Statistic::Skew => fill(entries, windows, Moments::skew),
+                    _ => fill(entries, windows, Moments::kurtosis),
+                }
+            }
+        },
+    );
+}
+
+/// `rms`: the root of the mean of squares.
+fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    let values = &*frame.values;
+    for (_, column) in family(columns, |statistic| statistic == Statistic::Rms) {
+        frame.sweep(
+            |at, _| values[at] * values[at],
+            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows, |squares| squares.mean.sqrt()),
+        );
+    }
+}
+
+/// `slope`: times are taken from where the row's block begins, so that they are small and do not depend on the cut. They are
+/// exact while the span is at most 2^53 ns (104 days). Equal times only: 0 / 0, null.
+fn slope(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    const NS_PER_S: f64 = 1e9;
+    let (values, times) = (&*frame.values, &*frame.times);
+    for (_, column) in family(columns, |statistic| statistic == Statistic::Slope) {
+        frame.sweep(
+            |at, origin_ns| ((times[at] - origin_ns) as f64, values[at]),
+            |rows, windows: &[Trend]| {
+                fill(&mut column[rows], windows, |trend| trend.products / trend.times * NS_PER_S);
+            },
+        );
+    }
+}

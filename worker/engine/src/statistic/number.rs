@@ -1,0 +1,110 @@
+//! Statistics of numbers: shares the columns out to the families and applies the rule for infinities. No arithmetic here.
+
+use super::frame::Frame;
+use super::{Output, change, extremes, moments, rank};
+use pipeline::spec::Statistic;
+
+/// A statistic and its values per row; NaN stands for null.
+pub(super) type Column = (Statistic, Vec<f64>);
+
+/// The columns of one family, as slices.
+pub(super) type Family<'c> = Vec<(Statistic, &'c mut [f64])>;
+
+/// The wanted statistics of a frame of numbers, in the order wanted.
+pub(super) fn compute(frame: &Frame<'_, f64>, wanted: &[Statistic]) -> Vec<Output> {
+    let rows = frame.rows.len();
+    let mut columns: Vec<Column> = wanted.iter().map(|&statistic| (statistic, vec![f64::NAN; rows])).collect();
+    ends(frame, &mut columns);
+    extremes::compute(frame, &mut columns);
+    moments::compute(frame, &mut columns);
+    change::compute_numbers(frame, &mut columns);
+    rank::compute(frame, &mut columns);
+    infinities(frame, &mut columns);
+    empty_windows(frame, &mut columns);
+    let output = |(statistic, values)| match statistic {
+        Statistic::Count => Output::Integer(counts(frame), None),
+        _ => Output::numbers(values),
+    };
+    columns.into_iter().map(output).collect()
+}
+
+/// Number of values in each window.
+pub(super) fn counts<T: Copy>(frame: &Frame<'_, T>) -> Vec<i64> {
+    (0..frame.rows.len()).map(|row| i64::from(frame.count(row))).collect()
+}
+
+/// The columns whose statistic `belongs`.
+pub(super) fn family(columns: &mut [Column], belongs: impl Fn(Statistic) -> bool) -> Family<'_> {
+    columns.iter_mut().filter(|(statistic, _)| belongs(*statistic)).map(|(s, values)| (*s, &mut values[..])).collect()
+}
+
+/// Fills the entries of a group's rows from the summaries of their windows.
+#[inline]
+pub(super) fn fill<S>(entries: &mut [f64], windows: &[S], get: impl Fn(&S) -> f64) {
+    for (entry, window) in entries.iter_mut().zip(windows) {
+        *entry = get(window);
+    }
+}
+
+/// Nothing has no statistics: the families need not look.
+fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    for row in (0..frame.rows.len()).filter(|&row| frame.count(row) == 0) {
+        columns.iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
+    }
+}
+
+/// `first`, `last`, `delta`: by position.
+fn ends(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    let values = &*frame.values;
+    for (statistic, column) in family(columns, |s| matches!(s, Statistic::First | Statistic::Last | Statistic::Delta)) {
+        for (row, out) in column.iter_mut().enumerate() {
+            let window = frame.window(row);
+            if !window.is_empty() {
+                let (first, last) = (values[window.start], values[window.end - 1]);
+                *out = match statistic {
+                    Statistic::First => first,
+                    Statistic::Last => last,
+                    _ => last - first,
+                };
+            }
+        }
+    }
+}
+
+/// Where a window holds an infinity: `mean` is what IEEE says, and what has no meaning becomes null.
+fn infinities(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    if frame.values.iter().all(|value| value.is_finite()) {
+        return;
+    }
+    let plus = running(&frame.values, f64::INFINITY);
+    let minus = running(&frame.values, f64::NEG_INFINITY);
+    let columns = family(columns, |s| !keeps_infinities(s));
+    for (statistic, column) in columns {
+        for (row, out) in column.iter_mut().enumerate() {
+            let window = frame.window(row);
+            let holds = |running: &[u32]| running[window.end] > running[window.start];
+            *out = match (statistic, holds(&plus), holds(&minus)) {
+                (_, false, false) => *out,
+                (Statistic::Mean, true, false) => f64::INFINITY,
+                (Statistic::Mean, false, true) => f64::NEG_INFINITY,
+                _ => f64::NAN,
+            };
+        }
+    }
+}
+
+/// Statistics that are right by themselves when a window holds an infinity.
+fn keeps_infinities(statistic: Statistic) -> bool {
+    use Statistic::{Count, First, Last, Max, Min, Range, Sum};
+    matches!(statistic, Count | Min | Max | Range | First | Last | Sum)
+}
+
+/// How many of the values before each position are `wanted`.
+fn running(values: &[f64], wanted: f64) -> Vec<u32> {
+    let mut count = 0;
+    let counted = values.iter().map(|&value| {
+        count += u32::from(value == wanted);
+        count
+    });
+    std::iter::once(0).chain(counted).collect()
+}

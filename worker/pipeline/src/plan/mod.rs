@@ -1,0 +1,206 @@
+//! The plan: the immutable list of shards of a run, which of them are stale, and why.
+//!
+//! A pure function of the words, the source version, the member lists, the base version and the reports there are. Its name
+//! is the hash of its content, which depends neither on listing order nor on the time of day nor on the number of workers.
+//!
+//! ```text
+//! members ──► Survey ──► parts ──► Draft ──► inputs ──► decide per shard ──► Plan
+//!  (pass 1)                         (pass 2)             (base plan, reports)
+//! ```
+
+mod key;
+mod part;
+mod reason;
+mod survey;
+
+pub use key::{Inputs, digest, shard_key};
+pub use part::{Bucket, Part, Role, Sight, member_robot, robot_hash};
+pub use reason::{Reason, State};
+pub use survey::Survey;
+
+use crate::archive::Archive;
+use crate::member::Member;
+use crate::pipeline::{DayRange, Pipeline};
+use crate::reach::reach;
+use crate::spec::OnConflict;
+use crate::time::Span;
+use key::InputsHasher;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// Layout of the plan's JSON.
+const FORMAT: u32 = 1;
+
+/// The immutable list of shards of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Layout of this JSON.
+    pub format: u32,
+    /// Name of the pipeline, the owner of the table.
+    pub pipeline: String,
+    /// The words that touch rows, see [`crate::meaning`].
+    pub meaning: serde_json::Value,
+    /// The engine's semantic version.
+    pub engine: String,
+    /// Version of the archive that is read.
+    pub source: String,
+    /// Delta version that the plan was made against; `None`: there is no table.
+    pub base: Option<u64>,
+    /// Days recomputed, as days since the epoch, half-open; `None`: all. Days outside are carried over unchanged.
+    pub range: Option<(i32, i32)>,
+    /// Set when everything is recomputed: the run that asked.
+    pub asked_by: Option<String>,
+    /// The shards by span and bucket; an index is a position in this list.
+    pub shards: Vec<Shard>,
+}
+
+/// Robots × span with context, and whether its rows are there already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Its key: same key, same rows.
+    pub key: String,
+    /// Which rows it makes.
+    pub part: Part,
+    /// What it reads.
+    pub inputs: Inputs,
+    /// Stale or reused, and why.
+    pub state: State,
+}
+
+impl Plan {
+    /// The plan's name: 128 bits of BLAKE3 of its JSON, in hex.
+    pub fn hash(&self) -> String {
+        digest(self.to_json().as_bytes())
+    }
+
+    /// Its JSON, as stored.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"))
+    }
+
+    /// Indices of the shards to compute.
+    pub fn stale(&self) -> impl Iterator<Item = usize> {
+        self.shards.iter().enumerate().filter(|(_, shard)| shard.state.is_stale()).map(|(index, _)| index)
+    }
+}
+
+/// What is known before the members are read a second time.
+#[derive(Debug)]
+pub struct Draft {
+    sight: Sight,
+    parts: Vec<Part>,
+    hashers: Vec<InputsHasher>,
+    longest_ns: i64,
+}
+
+impl Draft {
+    /// Parts to plan, sorted: those that meet the range.
+    pub fn new(sight: Sight, parts: Vec<Part>) -> Self {
+        let hashers = parts.iter().map(|_| InputsHasher::default()).collect();
+        let longest_ns = parts.iter().map(|part| part.span.to_ns.saturating_sub(part.span.from_ns)).max().unwrap_or(0);
+        Self { sight, parts, hashers, longest_ns }
+    }
+
+    /// Shows the next member in archive order to every part that reads it. `content` names its bytes.
+    pub fn add(&mut self, object_key: &str, member: &Member, robot: Option<u64>, content: &[u8]) {
+        for index in self.near(member) {
+            if let Some(role) = self.parts[index].role(self.sight, member.stamp, robot) {
+                self.hashers[index].add(role, object_key, member, content);
+            }
+        }
+    }
+
+    /// Positions of the parts whose context may hold the member: parts are sorted by their start, and none is longer than
+    /// `longest_ns`.
+    fn near(&self, member: &Member) -> std::ops::Range<usize> {
+        let Some(window) = self.sight.window(member.stamp) else { return 0..self.parts.len() };
+        let over = |part: &Part| {
+            let start_ns = part.span.from_ns;
+            let latest = Span { from_ns: start_ns, to_ns: start_ns.saturating_add(self.longest_ns) };
+            start_ns != i64::MIN && self.sight.context(latest).to_ns <= window.from_ns
+        };
+        let begun = |part: &Part| self.sight.context(part.span).from_ns < window.to_ns;
+        let first = self.parts.partition_point(over);
+        first..self.parts.partition_point(begun).max(first)
+    }
+
+    /// The parts with what they read.
+    pub fn finish(self) -> Vec<(Part, Inputs)> {
+        self.parts.into_iter().zip(self.hashers.into_iter().map(InputsHasher::finish)).collect()
+    }
+}
+
+/// What decides which shards are stale.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The pipeline's and archive's words that touch rows.
+    pub meaning: serde_json::Value,
+    /// The engine's semantic version.
+    pub engine: &'a str,
+    /// Version of the archive.
+    pub source: String,
+    /// The published version to follow, and the plan that made it where it can still be read.
+    pub base: Option<(u64, Option<&'a Plan>)>,
+    /// Keys of the reports there are.
+    pub reports: &'a HashSet<String>,
+    /// Days to recompute.
+    pub range: Option<DayRange>,
+    /// Recompute all, asked by this run.
+    pub asked_by: Option<&'a str>,
+}
+
+impl Facts<'_> {
+    /// The keys of the shards, in order: what to look for among the reports.
+    pub fn keys(&self, inputs: &[(Part, Inputs)]) -> Vec<String> {
+        let meaning = self.meaning.to_string();
+        inputs.iter().map(|(part, inputs)| shard_key(&meaning, self.engine, part, inputs, self.asked_by)).collect()
+    }
+}
+
+/// Decides each shard's state and writes the plan.
+pub fn plan(pipeline: &Pipeline, facts: &Facts, inputs: Vec<(Part, Inputs)>) -> Plan {
+    let keys = facts.keys(&inputs);
+    let before = facts.base.as_ref().and_then(|(_, plan)| *plan);
+    let judge = reason::Judge::new(facts, before);
+    let shard = |(key, (part, inputs)): (String, (Part, Inputs))| {
+        let state = judge.state(&key, &part, &inputs);
+        Shard { key, part, inputs, state }
+    };
+    Plan {
+        format: FORMAT,
+        pipeline: pipeline.name.clone(),
+        meaning: facts.meaning.clone(),
+        engine: facts.engine.to_owned(),
+        source: facts.source.clone(),
+        base: facts.base.as_ref().map(|(version, _)| *version),
+        range: facts.range.map(|range| (range.from.0, range.to.0)),
+        asked_by: facts.asked_by.map(str::to_owned),
+        shards: keys.into_iter().zip(inputs).map(shard).collect(),
+    }
+}
+
+/// How far the shards of a pipeline look beyond their spans.
+pub fn sight(pipeline: &Pipeline) -> Sight {
+    let reach = reach(pipeline);
+    let archive = &pipeline.archive;
+    Sight {
+        back_ns: reach.back_ns,
+        forward_ns: reach.forward_ns,
+        covers_ns: archive.covers_ns,
+        lateness_ns: archive.lateness_ns,
+    }
+}
+
+/// Whether a member's name tells whose its observations are: then shards can be cut by robot.
+pub fn robots_known(archive: &Archive) -> bool {
+    let overruled = archive.robot.document.is_some() && archive.robot.on_conflict == OnConflict::Document;
+    archive.robot.capture.is_some() && !overruled
+}
+
+/// The parts that meet the days `range`, cut to them.
+pub fn within(parts: Vec<Part>, range: Option<DayRange>) -> Vec<Part> {
+    let Some(DayRange { from, to }) = range else { return parts };
+    let days = Span { from_ns: from.start_ns(), to_ns: to.start_ns() };
+    let cut = |part: Part| part.span.intersect(days).map(|span| Part { span, ..part });
+    parts.into_iter().filter_map(cut).collect()
+}

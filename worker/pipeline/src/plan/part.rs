@@ -1,0 +1,133 @@
+//! A part: robots × span, and which members it owns, needs as context, or never sees.
+//!
+//! ```text
+//!            back            span             forward
+//!        ├───────────┼─────────────────────┼───────────┤      observations
+//!   margin                                                margin
+//!  ├────┼───────────────────────────────────────────────┼──────┤   members, by stamp
+//!          context          own                context
+//! ```
+
+use crate::member::{Member, Stamp};
+use crate::time::{DAY_NS, Span};
+use serde::{Deserialize, Serialize};
+
+/// The robots whose hash starts with `bits` bits equal to `value`; no bits: all robots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Bucket {
+    /// How many leading bits count, at most 64.
+    pub bits: u8,
+    /// Their value.
+    pub value: u64,
+}
+
+impl Bucket {
+    /// All robots.
+    pub const ALL: Self = Self { bits: 0, value: 0 };
+
+    /// Whether a robot of that hash (see [`robot_hash`]) is in it.
+    pub fn holds(self, hash: u64) -> bool {
+        self.bits == 0 || hash >> (64 - u32::from(self.bits)) == self.value
+    }
+
+    /// The two halves: next bit 0, next bit 1.
+    pub fn halves(self) -> [Self; 2] {
+        let bits = self.bits + 1;
+        [Self { bits, value: self.value << 1 }, Self { bits, value: self.value << 1 | 1 }]
+    }
+}
+
+/// The place of a robot among the buckets: the first 64 bits of BLAKE3 of its name, big-endian.
+pub fn robot_hash(robot: &str) -> u64 {
+    let hash = blake3::hash(robot.as_bytes());
+    hash.as_bytes().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// Robots × span: the rows of one shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Part {
+    /// The rows' times.
+    #[serde(flatten)]
+    pub span: Span,
+    /// The rows' robots.
+    pub bucket: Bucket,
+}
+
+/// What a member is to a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Its stamp and robot are in the part: counted here, and only here.
+    Own,
+    /// It may hold observations that a row of the part sees: read, not counted.
+    Context,
+}
+
+/// How far a part looks beyond its span, ns: observations by `back` and `forward`, members by stamp by as much more as a
+/// stamp may stray from its observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// Observations before the span.
+    pub back_ns: i64,
+    /// Observations after it.
+    pub forward_ns: i64,
+    /// How much time follows a stamp.
+    pub covers_ns: i64,
+    /// How far an observation may stray from what its member covers.
+    pub lateness_ns: i64,
+}
+
+impl Sight {
+    /// The time that a member's observations may lie in, unless they are late. `None`: any time.
+    pub fn window(self, stamp: Stamp) -> Option<Span> {
+        let (from_ns, covers_ns) = match stamp {
+            Stamp::At(ns) => (ns, self.covers_ns),
+            Stamp::Day(day) => (day.start_ns(), DAY_NS.max(self.covers_ns)),
+            Stamp::Absent => return None,
+        };
+        Some(Span {
+            from_ns: from_ns.saturating_sub(self.lateness_ns),
+            to_ns: from_ns.saturating_add(covers_ns).saturating_add(self.lateness_ns).saturating_add(1),
+        })
+    }
+
+    /// The observations that a part sees.
+    ///
+    /// Besides the reach of the rules it holds whatever can be a duplicate of an own member's observation, so that the
+    /// account does not depend on the cut.
+    pub fn context(self, span: Span) -> Span {
+        let strays_ns = self.lateness_ns.saturating_add(1);
+        let follows_ns = strays_ns.saturating_add(self.covers_ns.max(0));
+        Span {
+            from_ns: span.from_ns.saturating_sub(self.back_ns.max(strays_ns)),
+            to_ns: span.to_ns.saturating_add(self.forward_ns.max(follows_ns)),
+        }
+    }
+}
+
+impl Part {
+    /// What `member` is to this part. `robot` is its robot's hash where that is known from its name.
+    pub fn role(&self, sight: Sight, stamp: Stamp, robot: Option<u64>) -> Option<Role> {
+        if robot.is_some_and(|hash| !self.bucket.holds(hash)) {
+            return None;
+        }
+        let Some(window) = sight.window(stamp) else { return Some(Role::Own) };
+        if self.span.contains(stamp_start(stamp)) {
+            return Some(Role::Own);
+        }
+        window.intersect(sight.context(self.span)).is_some().then_some(Role::Context)
+    }
+}
+
+/// The hash of a member's robot, where its name tells it.
+pub fn member_robot(member: &Member) -> Option<u64> {
+    member.robot.as_deref().map(robot_hash)
+}
+
+/// The instant that decides which part owns a member.
+fn stamp_start(stamp: Stamp) -> i64 {
+    match stamp {
+        Stamp::At(ns) => ns,
+        Stamp::Day(day) => day.start_ns(),
+        Stamp::Absent => i64::MIN,
+    }
+}

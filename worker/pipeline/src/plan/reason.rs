@@ -1,0 +1,105 @@
+//! Why a shard is computed anew, in words.
+
+use super::key::Inputs;
+use super::part::Part;
+use super::{Facts, Plan, Shard};
+use crate::meaning::differences;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Whether a shard's rows are there already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// A report of the same key is there.
+    Reused,
+    /// It is computed.
+    Stale(Reason),
+}
+
+impl State {
+    /// Whether it is computed.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Stale(_))
+    }
+}
+
+/// Why a shard is stale: the first that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reason {
+    /// The run recomputes all.
+    Asked,
+    /// The base version has no such shard.
+    New,
+    /// Words that touch rows differ: these fields.
+    PipelineChanged(Vec<String>),
+    /// The base version was computed by another engine version: this one.
+    EngineChanged(String),
+    /// Its own members differ.
+    InputChanged {
+        /// Members then.
+        members_before: u64,
+        /// Members now.
+        members: u64,
+    },
+    /// Members that it only looks at differ.
+    ContextChanged,
+    /// It was not done in the base version, or its report is gone.
+    NotDone,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => write!(f, "asked"),
+            Self::New => write!(f, "new"),
+            Self::PipelineChanged(fields) => write!(f, "pipeline changed ({})", fields.join(", ")),
+            Self::EngineChanged(before) => write!(f, "engine changed (was {before})"),
+            Self::InputChanged { members_before, members } if members_before == members => {
+                write!(f, "input changed ({members} members, other content)")
+            }
+            Self::InputChanged { members_before, members } => {
+                write!(f, "input changed ({members_before} members became {members})")
+            }
+            Self::ContextChanged => write!(f, "context changed"),
+            Self::NotDone => write!(f, "not done before"),
+        }
+    }
+}
+
+/// Compares shards with those of the base version's plan.
+pub(super) struct Judge<'a> {
+    facts: &'a Facts<'a>,
+    before: Option<&'a Plan>,
+    shards: HashMap<Part, &'a Shard>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(facts: &'a Facts<'a>, before: Option<&'a Plan>) -> Self {
+        let shards = before.iter().flat_map(|plan| &plan.shards).map(|shard| (shard.part, shard)).collect();
+        Self { facts, before, shards }
+    }
+
+    pub(super) fn state(&self, key: &str, part: &Part, inputs: &Inputs) -> State {
+        if self.facts.reports.contains(key) { State::Reused } else { State::Stale(self.reason(part, inputs)) }
+    }
+
+    fn reason(&self, part: &Part, inputs: &Inputs) -> Reason {
+        if self.facts.asked_by.is_some() {
+            return Reason::Asked;
+        }
+        let (Some(plan), Some(shard)) = (self.before, self.shards.get(part)) else { return Reason::New };
+        if plan.meaning != self.facts.meaning {
+            return Reason::PipelineChanged(differences(&plan.meaning, &self.facts.meaning));
+        }
+        if plan.engine != self.facts.engine {
+            return Reason::EngineChanged(plan.engine.clone());
+        }
+        if shard.inputs.own != inputs.own {
+            return Reason::InputChanged { members_before: shard.inputs.members, members: inputs.members };
+        }
+        if shard.inputs.context != inputs.context { Reason::ContextChanged } else { Reason::NotDone }
+    }
+}

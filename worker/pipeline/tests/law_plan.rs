@@ -1,0 +1,172 @@
+//! Laws of the cut: parts tile robots × time, stay where they are when data is added, and see whatever their rows need.
+
+use fleetloom_pipeline::member::{Member, Packing, Stamp};
+use fleetloom_pipeline::plan::{Draft, Inputs, Part, Role, Sight, Survey, robot_hash};
+use fleetloom_pipeline::time::DAY_NS;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+const SECOND_NS: i64 = 1_000_000_000;
+const START_NS: i64 = 19_000 * DAY_NS;
+
+fn member(position: u64, robot: u32, second: i64, bytes: u64) -> Member {
+    let robot: Arc<str> = format!("robot-{robot}").into();
+    let stamp_ns = START_NS + second * SECOND_NS;
+    Member {
+        object: 0,
+        position,
+        name: format!("{robot}/{stamp_ns}.json"),
+        robot: Some(robot),
+        stamp: Stamp::At(stamp_ns),
+        offset: 0,
+        stored_bytes: bytes,
+        unpacked_bytes: bytes,
+        crc32: Some(u32::try_from(position).unwrap()),
+        packing: Packing::Stored,
+    }
+}
+
+fn hash(member: &Member) -> Option<u64> {
+    member.robot.as_deref().map(robot_hash)
+}
+
+fn survey(sight: Sight, members: &[Member]) -> Survey {
+    let mut survey = Survey::new(sight, true);
+    members.iter().for_each(|member| survey.add(member, hash(member)));
+    survey
+}
+
+fn inputs(sight: Sight, parts: &[Part], members: &[Member]) -> Vec<(Part, Inputs)> {
+    let mut draft = Draft::new(sight, parts.to_vec());
+    for member in members {
+        draft.add("day.zip", member, hash(member), &member.crc32.unwrap().to_le_bytes());
+    }
+    draft.finish()
+}
+
+prop_compose! {
+    fn sights()(back in 0i64..7_200, forward in 0i64..3_600, covers in 0i64..60, lateness in 0i64..900) -> Sight {
+        Sight {
+            back_ns: back * SECOND_NS,
+            forward_ns: forward * SECOND_NS,
+            covers_ns: covers * SECOND_NS,
+            lateness_ns: lateness * SECOND_NS,
+        }
+    }
+}
+
+fn fleets() -> impl Strategy<Value = Vec<Member>> {
+    prop::collection::vec((0u32..9, 0i64..3 * 86_400, 1u64..2_000), 1..200).prop_map(|cells| {
+        let numbered = cells.into_iter().enumerate();
+        numbered.map(|(at, (robot, second, bytes))| member(at as u64, robot, second, bytes)).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn each_member_is_owned_by_exactly_one_part(sight in sights(), members in fleets(), aim in 500u64..50_000) {
+        let parts = survey(sight, &members).parts(aim);
+        for member in &members {
+            let owners = parts.iter().filter(|part| part.role(sight, member.stamp, hash(member)) == Some(Role::Own));
+            prop_assert_eq!(owners.count(), 1);
+        }
+    }
+
+    #[test]
+    fn each_observation_in_time_falls_into_exactly_one_part(
+        sight in sights(), members in fleets(), aim in 500u64..50_000, share in 0.0f64..1.0,
+    ) {
+        let parts = survey(sight, &members).parts(aim);
+        for member in &members {
+            let window = sight.window(member.stamp).unwrap();
+            let width = (window.to_ns - window.from_ns - 1) as f64;
+            let time_ns = window.from_ns + (width * share) as i64;
+            let robot = hash(member).unwrap();
+            let rows = parts.iter().filter(|part| part.span.contains(time_ns) && part.bucket.holds(robot));
+            prop_assert_eq!(rows.count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_part_reads_every_member_that_its_rows_can_see(
+        sight in sights(), members in fleets(), aim in 500u64..50_000, share in 0.0f64..1.0,
+    ) {
+        let parts = survey(sight, &members).parts(aim);
+        for (member, part) in members.iter().flat_map(|member| parts.iter().map(move |part| (member, part))) {
+            let window = sight.window(member.stamp).unwrap();
+            let seen_ns = window.from_ns + ((window.to_ns - window.from_ns - 1) as f64 * share) as i64;
+            let visible = part.bucket.holds(hash(member).unwrap())
+                && seen_ns >= part.span.from_ns.saturating_sub(sight.back_ns)
+                && seen_ns < part.span.to_ns.saturating_add(sight.forward_ns);
+            if visible {
+                prop_assert!(part.role(sight, member.stamp, hash(member)).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_day_moves_no_other_days_cut(sight in sights(), members in fleets(), aim in 500u64..50_000) {
+        let before = survey(sight, &members).parts(aim);
+        let mut more = members.clone();
+        more.extend((0..50).map(|at| member(1_000 + at, 3, 30 * 86_400 + at as i64 * 60, 900)));
+        let after = survey(sight, &more).parts(aim);
+        prop_assert!(before.iter().all(|part| after.contains(part)));
+    }
+
+    #[test]
+    fn the_inputs_of_a_part_are_those_of_all_members_that_it_reads(
+        sight in sights(), members in fleets(), aim in 500u64..50_000,
+    ) {
+        let parts = survey(sight, &members).parts(aim);
+        for (part, found) in inputs(sight, &parts, &members) {
+            let roles: Vec<_> = members.iter().filter_map(|member| part.role(sight, member.stamp, hash(member))).collect();
+            let own = roles.iter().filter(|role| **role == Role::Own).count() as u64;
+            prop_assert_eq!((found.members, found.context_members), (own, roles.len() as u64 - own));
+        }
+    }
+
+    #[test]
+    fn a_changed_member_changes_the_inputs_of_just_the_parts_that_read_it(
+        sight in sights(), members in fleets(), aim in 500u64..50_000, pick in any::<prop::sample::Index>(),
+    ) {
+        let parts = survey(sight, &members).parts(aim);
+        let mut changed = members.clone();
+        let at = pick.index(changed.len());
+        changed[at].crc32 = Some(u32::MAX);
+        let pairs = inputs(sight, &parts, &members).into_iter().zip(inputs(sight, &parts, &changed));
+        for ((part, before), (_, after)) in pairs {
+            let reads = part.role(sight, members[at].stamp, hash(&members[at])).is_some();
+            prop_assert_eq!(reads, before != after);
+        }
+    }
+}
+
+#[test]
+fn a_day_ordered_robot_by_robot_is_cut_by_robot() {
+    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
+    let members: Vec<_> = (0..4).flat_map(|r| (0..24).map(move |h| member(r * 24 + h, r as u32, h as i64 * 3_600, 100))).collect();
+    let parts = survey(sight, &members).parts(2_400);
+    assert!(parts.len() > 1);
+    assert!(parts.iter().all(|part| part.span.to_ns - part.span.from_ns == DAY_NS));
+}
+
+#[test]
+fn a_day_ordered_by_time_is_cut_by_time_but_not_below_four_contexts() {
+    let sight = Sight { back_ns: 1_800 * SECOND_NS, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
+    let members: Vec<_> = (0..24).flat_map(|h| (0..4).map(move |r| member(h * 4 + r, r as u32, h as i64 * 3_600, 100))).collect();
+    let parts = survey(sight, &members).parts(4_800);
+    let hours = |part: &Part| (part.span.to_ns - part.span.from_ns) / (3_600 * SECOND_NS);
+    assert!(parts.iter().all(|part| part.bucket.bits == 0 && hours(part) == 12), "{parts:?}");
+    let finest = survey(sight, &members).parts(1);
+    assert!(finest.iter().all(|part| hours(part) >= 2), "a part spans at least four contexts of half an hour");
+}
+
+#[test]
+fn an_archive_without_stamps_is_cut_by_robot_only() {
+    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
+    let mut members: Vec<_> = (0..8).map(|r| member(r.into(), r, 0, 100)).collect();
+    members.iter_mut().for_each(|member| member.stamp = Stamp::Absent);
+    let parts = survey(sight, &members).parts(300);
+    assert!(parts.len() > 1);
+    assert!(parts.iter().all(|part| part.span.from_ns == i64::MIN && part.span.to_ns == i64::MAX));
+}
