@@ -6,10 +6,12 @@ mod cli;
 mod command;
 mod console;
 mod fault;
+mod memory;
 mod present;
 mod progress;
 mod simulate;
 mod stop;
+mod summary;
 mod words;
 
 use clap::Parser;

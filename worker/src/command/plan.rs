@@ -6,6 +6,6 @@ use crate::fault::{Fault, Result};
 
 /// Not there yet.
 pub(crate) fn plan(args: &PlanArgs, _context: &Context) -> Result {
-    crate::words::pipelines(&args.words)?;
+    crate::words::compiled(&args.words)?;
     Err(Fault::broken("plan: not in this build"))
 }

@@ -6,6 +6,6 @@ use crate::fault::{Fault, Result};
 
 /// Not there yet.
 pub(crate) fn run(args: &RunArgs, _context: &Context) -> Result {
-    crate::words::pipelines(&args.words)?;
+    crate::words::compiled(&args.words)?;
     Err(Fault::broken("run: not in this build"))
 }
