@@ -81,7 +81,7 @@ impl Gather<'_> {
     }
 
     fn archive(&self) -> &Archive {
-        &self.work.pipeline.archive
+        &self.work.pipeline().archive
     }
 
     /// Fetches blocks on this thread and decodes them on the others.
