@@ -170,13 +170,13 @@ impl Attempt<'_> {
 
     fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
-        let signals = self.work.pipeline().archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
         arranged.map_err(|error| Fault::new(Exit::Memory, error.to_string()))
     }
 
     fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
-        let signals = self.work.pipeline().archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         for refused in decoded.refused.chunks(REFUSALS) {
             let lines: Vec<Refusal> = refused.iter().map(|refusal| {
                 let member = &picks[refusal.member as usize].member;

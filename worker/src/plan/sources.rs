@@ -9,6 +9,7 @@ use crate::work::Work;
 use archive::error::ArchiveError;
 use archive::listing::Listing;
 use archive::members::Members;
+use archive::refusal::TORN_OBJECT;
 use archive::store::{Object, StoreError};
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing};
@@ -18,9 +19,6 @@ use std::sync::Arc;
 use table::layout;
 use table::members::{MembersReader, MembersWriter, Wanted};
 use table::sources::{SourceObject, read_sources, write_sources};
-
-/// The zip method of a member that stands for a torn object: no method has this number.
-const TORN: u16 = u16::MAX - 1;
 
 /// The objects of one source version, and where their member lists lie.
 #[derive(Debug, Clone)]
@@ -152,7 +150,7 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
         stored_bytes: 0,
         unpacked_bytes: 0,
         crc32: None,
-        packing: Packing::Unsupported(TORN),
+        packing: Packing::Unsupported(TORN_OBJECT),
     }
 }
 
@@ -176,7 +174,7 @@ impl<'w> Walk<'w> {
         loop {
             self.work.stop.check()?;
             if let Some(reader) = &mut self.reader {
-                let robots = self.work.pipeline().robots;
+                let robots = &self.work.pipeline().robots;
                 let accepts = |member: &Member| member.robot.as_deref().is_none_or(|robot| robots.accepts(robot));
                 if let Some(members) = reader.next_where(accepts).await? {
                     return Ok(Some(members));
