@@ -246,7 +246,7 @@ impl SignalAccount {
 }
 
 impl JoinAccount {
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         add(&mut self.rows, other.rows);
         add(&mut self.matched, other.matched);
         add(&mut self.unmatched, other.unmatched);
@@ -270,7 +270,7 @@ impl RowsAccount {
 }
 
 impl EventAccount {
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         add(&mut self.onsets, other.onsets);
         add(&mut self.censored, other.censored);
         add(&mut self.refractory, other.refractory);
@@ -278,7 +278,7 @@ impl EventAccount {
 }
 
 impl LabelAccount {
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         add(&mut self.positive, other.positive);
         add(&mut self.negative, other.negative);
         add(&mut self.unknown, other.unknown);

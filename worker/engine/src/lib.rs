@@ -4,16 +4,17 @@
 
 pub mod account;
 pub mod arrange;
-pub mod decode;
-pub mod event;
-mod expression;
+pub mod compile;
+pub mod compute;
 pub mod control;
 pub mod decode;
 pub mod event;
+pub mod explain;
 mod expression;
 pub mod grid;
 pub mod label;
 pub mod nearest;
+mod operator;
 mod schema;
 pub mod sorted;
 pub mod statistic;

@@ -69,6 +69,16 @@ impl Validity {
         Self { marks: vec![0; rows] }
     }
 
+    /// As [`Validity::into_marks`] left it.
+    pub fn from_marks(marks: Vec<u8>) -> Self {
+        Self { marks }
+    }
+
+    /// A byte per row that travels with it between operators.
+    pub fn into_marks(self) -> Vec<u8> {
+        self.marks
+    }
+
     /// The strongest reason against a row; `None`: it is valid.
     pub fn reason(&self, row: usize) -> Option<Reason> {
         Reason::ALL.into_iter().find(|reason| self.marks[row] & reason.mark() != 0)

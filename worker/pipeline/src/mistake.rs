@@ -68,7 +68,8 @@ mod tests {
             remedy: "write 10m".into(),
         };
         assert_eq!(mistake.to_string(), "fleet.yaml: Archive ur3: spec.lateness: is missing; write 10m");
-        let bare = Mistake { file: None, document: String::new(), path: String::new(), remedy: String::new(), ..mistake };
+        let bare =
+            Mistake { file: None, document: String::new(), path: String::new(), remedy: String::new(), ..mistake };
         assert_eq!(bare.to_string(), "is missing");
     }
 }

@@ -19,6 +19,7 @@ use node::Node;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use walk::Walk;
+pub(crate) use walk::entry;
 
 /// What Kubernetes adds to `metadata` of a stored object; ignored, so that `kubectl get -o yaml` can be read back.
 const STORED_METADATA: [&str; 9] = [
@@ -47,6 +48,8 @@ pub struct Words {
 pub struct Document {
     /// The file, as it was named.
     pub file: Option<String>,
+    /// How mistakes name it: `Archive ur3`, or `document 2` where kind or name are missing.
+    pub label: String,
     /// Absolute folder that relative URLs start from; `None` where there is no folder (on a cluster).
     pub folder: Option<String>,
     /// `metadata`.
@@ -74,11 +77,6 @@ impl Document {
             Spec::Pipeline(_) => Kind::Pipeline,
             Spec::Run(_) => Kind::Run,
         }
-    }
-
-    /// How mistakes name it: `Archive ur3`.
-    pub fn label(&self) -> String {
-        format!("{} {}", self.kind().word(), self.metadata.name)
     }
 }
 
@@ -118,10 +116,12 @@ impl Words {
     }
 
     fn push(&mut self, tree: Node, position: usize, file: Option<&str>, folder: Option<&str>) {
-        let mut walk = Walk::new(file, label(&tree, position));
+        let label = label(&tree, position);
+        let mut walk = Walk::new(file, label.clone());
         if let Some((metadata, spec)) = document(&mut walk, tree) {
             self.documents.push(Document {
                 file: file.map(str::to_owned),
+                label,
                 folder: folder.map(str::to_owned),
                 metadata,
                 spec,
@@ -134,9 +134,9 @@ impl Words {
 /// `Archive ur3`, else `document 2`.
 fn label(tree: &Node, position: usize) -> String {
     let kind = tree.get("kind").and_then(Node::text);
-    let name = tree.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text);
-    match (kind, name) {
-        (Some(kind), Some(name)) => format!("{kind} {name}"),
+    let name = tree.get("metadata").and_then(|metadata| metadata.get("name")).map(Node::scalar).unwrap_or_default();
+    match kind {
+        Some(kind) if !name.is_empty() => format!("{kind} {name}"),
         _ => format!("document {position}"),
     }
 }
@@ -144,7 +144,11 @@ fn label(tree: &Node, position: usize) -> String {
 /// Takes a document apart; `None` when not even its kind is known.
 fn document(walk: &mut Walk, tree: Node) -> Option<(Metadata, Spec)> {
     let Node::Map(entries) = tree else {
-        walk.report("", "is not a document of fields", format!("write apiVersion: {API_VERSION}, kind, metadata, spec"));
+        walk.report(
+            "",
+            "is not a document of fields",
+            format!("write apiVersion: {API_VERSION}, kind, metadata, spec"),
+        );
         return None;
     };
     let mut fields = walk.fields(entries, &["apiVersion", "kind", "metadata", "spec", "status"], "");
@@ -208,12 +212,17 @@ fn syntax(error: &serde_yaml_ng::Error, text: &str, file: Option<&str>) -> Mista
     let line = place.and_then(|(line, _)| text.lines().nth(line.saturating_sub(1))).unwrap_or("");
     let tab = line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
     let message = error.to_string();
-    let what = message.split(" at line ").next().unwrap_or_default();
+    let (what, remedy) = if message.contains("invalid type: enum") {
+        ("has a tag such as !name".to_owned(), "leave the tag out")
+    } else {
+        let what = format!("is not YAML: {}", message.split(" at line ").next().unwrap_or_default());
+        (what, if tab { "indent with spaces, not tabs" } else { "check indentation, colons and quotes there" })
+    };
     Mistake {
         file: file.map(str::to_owned),
         document: String::new(),
         path: place.map(|(line, column)| format!("line {line}, column {column}")).unwrap_or_default(),
-        what: format!("is not YAML: {what}"),
-        remedy: if tab { "indent with spaces, not tabs" } else { "check indentation, colons and quotes there" }.into(),
+        what,
+        remedy: remedy.into(),
     }
 }

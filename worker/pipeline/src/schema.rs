@@ -1,7 +1,8 @@
 //! The three kinds as OpenAPI schemas, generated from [`crate::spec`]: for the CRDs, for editors, and for
 //! [`crate::read`], which walks them to find every mistake at once.
 //!
-//! Structural as Kubernetes wants it: no references, one `type` per value, no `null`, no `additionalProperties: false`.
+//! Structural as Kubernetes wants it: no references, one `type` per value, no `additionalProperties: false`; null only
+//! where it means the word `Null`.
 
 use crate::spec::{ArchiveSpec, Metadata, PipelineSpec, RunSpec};
 use crate::time::words;
@@ -137,6 +138,10 @@ fn flatten_words(object: &mut Map<String, Value>) {
     let meanings = meanings.join(" ");
     object.insert("description".into(), format!("{description} {meanings}").trim().into());
     object.insert("type".into(), "string".into());
+    // Kubernetes takes null for a word only where the words name it too.
+    if object.get("nullable") == Some(&Value::Bool(true)) {
+        words.push(Value::Null);
+    }
     object.insert("enum".into(), words.into());
 }
 
@@ -194,7 +199,7 @@ mod tests {
     fn schemas_are_structural() {
         for kind in Kind::ALL {
             all(&schema(kind), &mut |object| {
-                for field in ["$ref", "$defs", "oneOf", "anyOf", "$schema", "nullable"] {
+                for field in ["$ref", "$defs", "oneOf", "anyOf", "$schema"] {
                     assert!(!object.contains_key(field), "{kind:?} has {field}: {object:?}");
                 }
                 assert_ne!(object.get("additionalProperties"), Some(&Value::Bool(false)));
@@ -211,6 +216,8 @@ mod tests {
         assert_eq!(join["tolerance"]["pattern"], "^[0-9]+(ns|us|ms|s|m|h|d)$");
         let signals = &spec_schema(Kind::Archive)["properties"]["signals"];
         assert_eq!(signals["x-kubernetes-list-map-keys"], json!(["name"]));
+        let column = &signals["items"]["properties"]["columns"]["items"]["properties"];
+        assert_eq!(column["onMismatch"]["enum"], json!(["Quarantine", "Null", null]));
         assert_eq!(signals["items"]["properties"]["times"]["items"]["properties"]["unit"]["enum"][5], "Format");
     }
 

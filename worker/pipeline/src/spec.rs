@@ -3,7 +3,7 @@
 //! Durations and byte sizes stay text (`42s`, `256Mi`) so that a mistake can be reported at its path with all the others.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// The API version of all three kinds.
@@ -197,9 +197,9 @@ words!(
         Skew = "skew",
         /// Population g2, excess.
         Kurtosis = "kurtosis",
-        /// Mean of |v[i] - v[i-1]|.
+        /// Mean distance of consecutive values.
         MeanAbsChange = "mean_abs_change",
-        /// Greatest |v[i] - v[i-1]|.
+        /// Greatest distance of consecutive values.
         MaxAbsChange = "max_abs_change",
         /// 5th percentile, type 7.
         P05 = "p05",
@@ -219,6 +219,23 @@ words!(
         TimeSinceChange = "time_since_change",
     }
 );
+
+/// A word enum with the word `Null`, which unquoted YAML (and so Kubernetes) turns into null on the way.
+trait NullWord {
+    const NULL: Self;
+}
+
+impl NullWord for Infinite {
+    const NULL: Self = Self::Null;
+}
+
+impl NullWord for OnMismatch {
+    const NULL: Self = Self::Null;
+}
+
+fn null_is_a_word<'de, D: Deserializer<'de>, T: NullWord + Deserialize<'de>>(found: D) -> Result<Option<T>, D::Error> {
+    Ok(Some(Option::deserialize(found)?.unwrap_or(T::NULL)))
+}
 
 /// Declares a struct of words: camelCase, unknown fields refused.
 macro_rules! spec {
@@ -429,11 +446,13 @@ spec!(
         /// JSON texts that mean null.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub nulls: Vec<String>,
-        /// What becomes of infinities (Keep).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// What becomes of infinities (Keep). YAML reads an unquoted `Null` as null: it means the word.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_word")]
+        #[schemars(extend("nullable" = true))]
         pub infinite: Option<Infinite>,
-        /// What becomes of a value that does not fit (Quarantine).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// What becomes of a value that does not fit (Quarantine). YAML reads an unquoted `Null` as null: it means the word.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_word")]
+        #[schemars(extend("nullable" = true))]
         pub on_mismatch: Option<OnMismatch>,
     }
 );
@@ -667,7 +686,7 @@ spec!(
     ResultSpec {
         /// Where.
         pub store: StoreSpec,
-        /// Partition columns; only `[date]` ([date]).
+        /// Partition columns; only `[date]`, which is the default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub partition_by: Option<Vec<String>>,
         /// What becomes of invalid rows (Keep).

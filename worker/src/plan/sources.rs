@@ -20,7 +20,7 @@ use table::members::{MembersReader, MembersWriter, Wanted};
 use table::sources::{SourceObject, read_sources, write_sources};
 
 /// The zip method of a member that stands for a torn object: no method has this number.
-const TORN: u16 = u16::MAX;
+const TORN: u16 = u16::MAX - 1;
 
 /// The objects of one source version, and where their member lists lie.
 #[derive(Debug, Clone)]

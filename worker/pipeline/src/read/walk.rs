@@ -75,7 +75,11 @@ impl Walk {
 
     fn object(&mut self, node: Node, schema: &Value, path: &str) -> Value {
         let Node::Map(entries) = node else {
-            self.report(path, format!("is {}, not a group of fields", node.shown()), "write its fields below it");
+            let remedy = match (schema["required"].as_array().map(Vec::as_slice), node.text()) {
+                (Some([Value::String(field)]), Some(text)) => format!("write {{{field}: {text}}}"),
+                _ => "write its fields below it".to_owned(),
+            };
+            self.report(path, format!("is {}, not a group of fields", node.shown()), remedy);
             return placeholder(schema);
         };
         if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
@@ -88,13 +92,18 @@ impl Walk {
         let properties = schema["properties"].as_object().unwrap_or(&no_fields);
         let known: Vec<&str> = properties.keys().map(String::as_str).collect();
         let mut fields = self.fields(entries, &known, path);
-        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut fitting = Map::new();
         for (field, inner) in properties {
             let place = below(path, field);
             match fields.remove(field) {
+                Some(Node::Null) if inner["nullable"] == true => {
+                    fitting.insert(field.clone(), Value::Null);
+                }
                 Some(Node::Null) => {
-                    self.report(&place, "is empty", format!("{}, or leave it out", what_to_write(inner, field)));
+                    let or_not = if required.contains(&field.as_str()) { "" } else { ", or leave it out" };
+                    self.report(&place, "is empty", format!("{}{or_not}", what_to_write(inner, field)));
                     fitting.insert(field.clone(), placeholder(inner));
                 }
                 Some(node) => {
@@ -130,6 +139,7 @@ impl Walk {
                 let remedy = match &other {
                     Node::Map(_) => "start each entry with \"- \"".to_owned(),
                     Node::Null => what_to_write(schema, path),
+                    Node::Text(text) => format!("write [{text:?}]"),
                     scalar => format!("write [{}]", scalar.scalar()),
                 };
                 self.report(path, format!("is {}, not a list", other.shown()), remedy);
@@ -176,7 +186,8 @@ impl Walk {
         if known.contains(&text) {
             return text.into();
         }
-        let what = if text.is_empty() { format!("is {}", node.shown()) } else { format!("is {text:?}, which is not known") };
+        let what =
+            if text.is_empty() { format!("is {}", node.shown()) } else { format!("is {text:?}, which is not known") };
         self.report(path, what, name::suggest(text, known.iter().copied()));
         name::nearest(text, known.iter().copied()).or(known.first().copied()).unwrap_or_default().into()
     }
@@ -246,7 +257,11 @@ fn what_to_write(schema: &Value, field: &str) -> String {
         (None, Some("object")) => {
             let required: Vec<&str> =
                 schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            if required.is_empty() { format!("write {field}") } else { format!("write {field} with {}", required.join(", ")) }
+            if required.is_empty() {
+                format!("write {field}")
+            } else {
+                format!("write {field} with {}", required.join(", "))
+            }
         }
         (None, Some("integer" | "number")) => "write a number".into(),
         (None, Some("boolean")) => "write true or false".into(),
@@ -263,9 +278,7 @@ fn placeholder(schema: &Value) -> Value {
         Some("array") => Value::Array(Vec::new()),
         _ => {
             let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            Value::Object(
-                required.map(|field| (field.to_owned(), placeholder(&schema["properties"][field]))).collect(),
-            )
+            Value::Object(required.map(|field| (field.to_owned(), placeholder(&schema["properties"][field]))).collect())
         }
     }
 }
