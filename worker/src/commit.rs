@@ -10,8 +10,9 @@ use archive::store::StoreError;
 use engine::account::Account;
 use futures::TryStreamExt;
 use pipeline::plan::{Bucket, Plan, Shard, State, digest};
-use pipeline::time::{Day, Span};
+use pipeline::time::{Day, SECOND_NS, Span};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
 use table::gates::judge;
@@ -49,8 +50,8 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
         pipeline: plan.pipeline.clone(),
         meaning: meaning_hash(plan),
         engine: ENGINE.to_owned(),
-        schema: work.compiled.schema(),
-        retention_s: work.pipeline.retention_s(),
+        schema: Arc::clone(work.compiled.schema()),
+        retention_s: u64::try_from(work.pipeline.retention_ns() / SECOND_NS).unwrap_or_default(),
         base,
         ledger,
         gates,
