@@ -28,8 +28,8 @@ pub struct Compiled {
 impl Compiled {
     /// The result's schema: `robot`, `date`, `time` … `invalid_reason`. Times are µs UTC; a column with a unit of measure has
     /// it as field metadata `unit`.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.rules.schema
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.rules.schema)
     }
 
     /// What was compiled.
@@ -150,13 +150,18 @@ impl Bench<'_> {
     }
 
     fn window(&mut self, index: usize, window: &Window, base: &Layout, layout: &mut Layout) -> WindowRule {
-        let mut frames = Frames { pipeline: self.pipeline, over: window.over, base, frames: Vec::new(), groups: Vec::new() };
+        let mut frames =
+            Frames { pipeline: self.pipeline, over: window.over, base, frames: Vec::new(), groups: Vec::new() };
         let mut features = Vec::new();
         let mut refused = HashSet::new();
         for (at, feature) in window.features.iter().enumerate() {
             let Some((frame, column, data_type)) = frames.place(feature.column) else {
                 let what = format!("{} is not in the rows", self.pipeline.source_name(feature.column));
-                self.report(&format!("spec.windows[{index}].features"), what, "join its signal, or use over: Observations");
+                self.report(
+                    &format!("spec.windows[{index}].features"),
+                    what,
+                    "join its signal, or use over: Observations",
+                );
                 continue;
             };
             for (s, &statistic) in feature.statistics.iter().enumerate() {

@@ -58,7 +58,11 @@ impl fmt::Display for NearestJoin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tolerance = duration_text(self.join.tolerance_ns);
         let direction = seen_direction(self.sight, self.join.direction);
-        write!(f, "signal={}, direction={direction:?}, tolerance={tolerance}, columns=[{}]", self.signal, self.columns)?;
+        write!(
+            f,
+            "signal={}, direction={direction:?}, tolerance={tolerance}, columns=[{}]",
+            self.signal, self.columns
+        )?;
         if self.sight == Sight::KnownBefore { f.write_str(", sees=known before the row") } else { Ok(()) }
     }
 }

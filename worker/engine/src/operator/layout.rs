@@ -60,16 +60,18 @@ impl Layout {
                 meaning: Meaning::RowKind,
             }]);
         }
-        let own = layout.row_signal.into_iter().flat_map(|signal| {
-            (0..pipeline.archive.signals[signal].columns.len()).map(move |column| (signal, column))
-        });
+        let own = layout
+            .row_signal
+            .into_iter()
+            .flat_map(|signal| (0..pipeline.archive.signals[signal].columns.len()).map(move |column| (signal, column)));
         let own: Vec<Appended> =
             own.map(|(signal, column)| observed(pipeline, signal, column, Meaning::Own { signal, column })).collect();
         layout.append(own);
         for (join, words) in pipeline.joins.iter().enumerate() {
-            let columns = words.columns.iter().map(|&column| {
-                observed(pipeline, words.signal, column, Meaning::Joined { join, column })
-            });
+            let columns = words
+                .columns
+                .iter()
+                .map(|&column| observed(pipeline, words.signal, column, Meaning::Joined { join, column }));
             layout.append(columns);
             let name = format!("{}_dt_us", pipeline.archive.signals[words.signal].name);
             layout.append([Appended { name, data_type: DataType::Int64, meaning: Meaning::JoinDt { join } }]);

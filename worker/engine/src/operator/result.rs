@@ -4,9 +4,7 @@ use super::layout::{MARKS, TIME};
 use super::{Robot, Step, values};
 use crate::schema::result_time_type;
 use crate::validity::Validity;
-use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampNanosecondType, UInt8Type};
 use datafusion::common::Result;
 use pipeline::time::{Day, floor_us};
