@@ -4,7 +4,11 @@ use archive::error::ArchiveError;
 use archive::store::StoreError;
 use std::error::Error;
 use std::fmt;
+use std::process::ExitCode;
 use table::error::TableError;
+
+/// What a command gives: how it ended, or why it did not do what it was asked.
+pub(crate) type Result<T = Exit> = std::result::Result<T, Fault>;
 
 /// Exit codes: what a Job's failure policy, a script or a person can tell them by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,19 +34,26 @@ pub(crate) enum Exit {
     Stopped = 143,
 }
 
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
 /// Why a command did not do what it was asked: what failed, on which thing, what to do, and the exit code that says it to
 /// programs.
 #[derive(Debug)]
 pub(crate) struct Fault {
     exit: Exit,
     message: String,
+    details: Vec<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Fault {
     /// A fault with nothing behind it.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), source: None }
+        Self { exit, message: message.into(), details: Vec::new(), source: None }
     }
 
     /// The request is wrong.
@@ -57,7 +68,10 @@ impl Fault {
 
     /// Somebody asked us to stop.
     pub(crate) fn stopped() -> Self {
-        Self::new(Exit::Stopped, "stopped as asked; nothing was published, finished shards are kept: run again to go on")
+        Self::new(
+            Exit::Stopped,
+            "stopped as asked; nothing was published, finished shards are kept: run again to go on",
+        )
     }
 
     /// The same fault, saying besides what followed from it.
@@ -65,8 +79,33 @@ impl Fault {
         Self { message: format!("{} ({consequence})", self.message), ..self }
     }
 
-    fn caused(exit: Exit, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { exit, message: source.to_string(), source: source.source().map(|cause| cause.to_string().into()) }
+    /// A fault with an error's words and causes.
+    pub(crate) fn caused(exit: Exit, error: impl Error + Send + Sync + 'static) -> Self {
+        Self { exit, message: error.to_string(), details: Vec::new(), source: Some(Box::new(error)) }
+    }
+
+    /// The same with lines to be read below it, such as all mistakes of a file.
+    pub(crate) fn with_details(self, details: Vec<String>) -> Self {
+        Self { details, ..self }
+    }
+
+    /// The lines to be read below it.
+    pub(crate) fn details(&self) -> &[String] {
+        &self.details
+    }
+
+    /// What failed and then its causes, from the outside in. A cause that the line before it already says is left out.
+    pub(crate) fn chain(&self) -> Vec<String> {
+        let mut lines = vec![self.message.clone()];
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let line = cause.to_string();
+            if !lines.last().is_some_and(|last| last.contains(&line)) {
+                lines.push(line);
+            }
+            next = cause.source();
+        }
+        lines
     }
 
     /// The exit code that says it.
@@ -99,6 +138,13 @@ impl fmt::Display for Fault {
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// A stream or file of this machine that fails.
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::caused(Exit::Storage, error)
     }
 }
 
@@ -136,5 +182,25 @@ fn store_exit(error: &StoreError) -> Exit {
         StoreError::Changed { .. } => Exit::Changed,
         StoreError::Exists { .. } => Exit::Broken,
         StoreError::Full { .. } | StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Exit::Storage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_says_each_thing_once() {
+        let source = Box::new(std::io::Error::other("connection reset"));
+        let fault = Fault::from(StoreError::Unavailable { place: "s3://a/b.zip".into(), source });
+        assert_eq!(fault.chain(), ["s3://a/b.zip: storage unavailable", "connection reset"]);
+        assert_eq!(fault.exit(), Exit::Storage);
+    }
+
+    #[test]
+    fn codes_are_those_of_the_failure_policy() {
+        let codes = [Exit::Done, Exit::Request, Exit::Loss, Exit::Storage, Exit::Changed, Exit::Memory, Exit::Gate];
+        assert_eq!(codes.map(|exit| exit as u8), [0, 2, 3, 4, 5, 6, 7]);
+        assert_eq!([Exit::Broken, Exit::Stopped].map(|exit| exit as u8), [70, 143]);
     }
 }

@@ -82,7 +82,7 @@ class Robot:
         written = [(b, None) for b in base]
         if self.event_rows:
             kinds = self.chosen()
-            written = [(Base(b.time, b.own), kinds[b.time]) for b in base if b.time in kinds]
+            written = [(Base(b.time, None), kinds[b.time]) for b in base if b.time in kinds]  # its own values come with it
             self.join([b for b, _ in written], strict=True)
             self.derive([b for b, _ in written], count=False)
         low, high = self.words["range"]

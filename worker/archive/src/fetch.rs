@@ -12,7 +12,7 @@ use crate::pieces::{Pieces, pieces};
 use crate::refusal::{Refusal, Why};
 use crate::store::{Object, Pin, READ_BYTES_MAX, Reading, Store, StoreError};
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use pipeline::member::Member;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -65,7 +65,7 @@ pub struct Raw {
 impl Fetch {
     /// Plans the reads for `members`, in any order, of the listing's `objects`. Nothing is read yet.
     ///
-    /// Each member comes exactly once: in a block, or in [`Self::streamed`].
+    /// Each member comes exactly once: in a block, or in [`Self::streamed`]. Panics when a member's object is not in `objects`.
     pub fn new<'m>(
         store: Arc<dyn Store>,
         objects: &[Object],
@@ -80,13 +80,14 @@ impl Fetch {
             let object = &objects[span.object as usize];
             (Arc::clone(pins.entry(span.object).or_insert_with(|| Arc::new(object.pin()))), span)
         });
-        let reads: Vec<_> = pinned.collect();
-        let reads = stream::iter(reads).map(move |(pin, span)| read_span(Arc::clone(&store), pin, span));
-        let blocks = stream::iter(refused).chain(reads.buffered(reading.parallel.max(1))).boxed();
+        let (small, large): (Vec<_>, Vec<_>) = pinned.partition(|(_, span)| span.bytes() <= READ_BYTES_MAX);
+        // Only one that needs many reads is held at a time.
+        let blocks = reads(Arc::clone(&store), small, reading.parallel.max(1)).chain(reads(store, large, 1));
+        let blocks = stream::iter(refused).chain(blocks).boxed();
         Self { blocks, streamed: plan.streamed }
     }
 
-    /// The next block; `None` after the last. Blocks come in order of object and offset.
+    /// The next block; `None` after the last. Blocks come in order of object and offset, members larger than a read last.
     ///
     /// Errors: the store's; [`StoreError::Changed`] when an object was replaced since it was listed.
     pub async fn next(&mut self) -> Option<Result<Block, StoreError>> {
@@ -155,6 +156,10 @@ fn plan<'m>(members: impl IntoIterator<Item = &'m Member>, reading: Reading, lar
 }
 
 impl Span {
+    fn bytes(&self) -> u64 {
+        self.range.end.saturating_sub(self.range.start)
+    }
+
     /// Whether a further member is near enough to share the read, and the read stays small enough.
     fn takes(&self, want: &Want, reading: Reading) -> bool {
         let near = want.offset <= self.range.end.saturating_add(reading.gap_bytes);
@@ -169,6 +174,15 @@ fn too_large(member: &Member, large: Large) -> Option<Refusal> {
     let Large::Refuse { bytes_max } = large else { return None };
     let stored_max = bytes_max.saturating_add(bytes_max / PACKING_SHARE).saturating_add(PACKING_BYTES);
     (member.stored_bytes > stored_max).then_some(Refusal::TooLarge { bytes_max })
+}
+
+/// The blocks of these spans in order, so many reads at a time.
+fn reads(
+    store: Arc<dyn Store>,
+    spans: Vec<(Arc<Pin>, Span)>,
+    parallel: usize,
+) -> impl Stream<Item = Result<Block, StoreError>> {
+    stream::iter(spans).map(move |(pin, span)| read_span(Arc::clone(&store), pin, span)).buffered(parallel)
 }
 
 async fn read_span(store: Arc<dyn Store>, pin: Arc<Pin>, span: Span) -> Result<Block, StoreError> {
@@ -186,7 +200,8 @@ async fn read_whole(store: &Arc<dyn Store>, pin: &Pin, range: Range<u64>) -> Res
     if range.end.saturating_sub(range.start) <= READ_BYTES_MAX {
         return store.read(pin, range).await;
     }
-    let mut whole = BytesMut::new();
+    let bytes = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or_default();
+    let mut whole = BytesMut::with_capacity(bytes);
     let mut pieces = pieces(Arc::clone(store), pin.clone(), range);
     while let Some(piece) = pieces.try_next().await? {
         whole.extend_from_slice(&piece);

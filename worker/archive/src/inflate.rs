@@ -52,12 +52,12 @@ impl Magic {
     /// Bytes that are enough to tell.
     pub(crate) const BYTES: usize = 4;
 
-    /// Tells by magic bytes; neither can begin a JSON text.
+    /// Tells by magic bytes, also by the few of a torn member; neither can begin a JSON text.
     pub(crate) fn of(head: &[u8]) -> Self {
         match head {
             [GZIP, 0x8b, ..] => Self::Gzip,
             // Frames, and frames that are to be skipped.
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0x28, 0xb5, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::Plain,
         }
     }

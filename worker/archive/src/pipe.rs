@@ -107,7 +107,8 @@ impl Pipe {
 
     /// Says whether the member ended where it should, with the right CRC-32.
     pub(crate) fn finish(mut self, sink: &mut impl Sink) -> Result<(), Refusal> {
-        if let Inner::Unknown(head) = std::mem::replace(&mut self.inner, Inner::Unknown(Vec::new())) {
+        if let Inner::Unknown(head) = &mut self.inner {
+            let head = std::mem::take(head);
             self.inner = Inner::Known(Inflate::of(Magic::of(&head)).map_err(Refusal::because)?);
             self.push_known(&head, sink)?;
         }

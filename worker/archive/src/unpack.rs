@@ -60,7 +60,7 @@ impl Unpacker {
         if let Some(refusal) = Refusal::of_packing(member.packing) {
             return Err(refusal);
         }
-        let too_large = Refusal::TooLarge { bytes_max: bytes_max };
+        let too_large = Refusal::TooLarge { bytes_max };
         let packed = match member.packing {
             Packing::Deflated if member.unpacked_bytes > bytes_max => return Err(too_large),
             Packing::Deflated => inflate_zip(&mut self.inflater, raw, member, &mut self.outer)?,

@@ -45,7 +45,7 @@ pub struct Checked {
 
 /// Checks all documents together.
 ///
-/// Errors: all mistakes, structural ones first, in the order of the documents.
+/// Errors: all mistakes, document by document.
 pub fn check(words: &Words) -> Result<Checked, Vec<Mistake>> {
     let mut checked = Checked::default();
     let mut mistakes = words.mistakes.clone();
@@ -73,6 +73,11 @@ pub fn check(words: &Words) -> Result<Checked, Vec<Mistake>> {
     result::check_apart(&words.documents, &mut desk);
     mistakes.append(&mut desk.mistakes);
     checked.notes = desk.notes;
+    // Together what belongs together: by document, within it structural ones first; what is no document comes last.
+    mistakes.sort_by_key(|mistake| {
+        let is_its = |d: &Document| d.label == mistake.document && d.file == mistake.file;
+        words.documents.iter().position(is_its).unwrap_or(words.documents.len())
+    });
     if mistakes.is_empty() { Ok(checked) } else { Err(mistakes) }
 }
 

@@ -134,9 +134,9 @@ impl Words {
 /// `Archive ur3`, else `document 2`.
 fn label(tree: &Node, position: usize) -> String {
     let kind = tree.get("kind").and_then(Node::text);
-    let name = tree.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::text);
-    match (kind, name) {
-        (Some(kind), Some(name)) => format!("{kind} {name}"),
+    let name = tree.get("metadata").and_then(|metadata| metadata.get("name")).map(Node::scalar).unwrap_or_default();
+    match kind {
+        Some(kind) if !name.is_empty() => format!("{kind} {name}"),
         _ => format!("document {position}"),
     }
 }
@@ -212,12 +212,17 @@ fn syntax(error: &serde_yaml_ng::Error, text: &str, file: Option<&str>) -> Mista
     let line = place.and_then(|(line, _)| text.lines().nth(line.saturating_sub(1))).unwrap_or("");
     let tab = line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
     let message = error.to_string();
-    let what = message.split(" at line ").next().unwrap_or_default();
+    let (what, remedy) = if message.contains("invalid type: enum") {
+        ("has a tag such as !name".to_owned(), "leave the tag out")
+    } else {
+        let what = format!("is not YAML: {}", message.split(" at line ").next().unwrap_or_default());
+        (what, if tab { "indent with spaces, not tabs" } else { "check indentation, colons and quotes there" })
+    };
     Mistake {
         file: file.map(str::to_owned),
         document: String::new(),
         path: place.map(|(line, column)| format!("line {line}, column {column}")).unwrap_or_default(),
-        what: format!("is not YAML: {what}"),
-        remedy: if tab { "indent with spaces, not tabs" } else { "check indentation, colons and quotes there" }.into(),
+        what,
+        remedy: remedy.into(),
     }
 }

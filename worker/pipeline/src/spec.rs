@@ -197,9 +197,9 @@ words!(
         Skew = "skew",
         /// Population g2, excess.
         Kurtosis = "kurtosis",
-        /// Mean of |v[i] - v[i-1]|.
+        /// Mean distance of consecutive values.
         MeanAbsChange = "mean_abs_change",
-        /// Greatest |v[i] - v[i-1]|.
+        /// Greatest distance of consecutive values.
         MaxAbsChange = "max_abs_change",
         /// 5th percentile, type 7.
         P05 = "p05",
@@ -686,7 +686,7 @@ spec!(
     ResultSpec {
         /// Where.
         pub store: StoreSpec,
-        /// Partition columns; only `[date]` ([date]).
+        /// Partition columns; only `[date]`, which is the default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub partition_by: Option<Vec<String>>,
         /// What becomes of invalid rows (Keep).

@@ -81,3 +81,9 @@ status: {phase: Complete}
     assert_eq!((pipeline.archive.lateness_ns, pipeline.archive.covers_ns), (600_000_000_000, 0));
     assert!(checked.notes.is_empty());
 }
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_read() {
+    let text = format!("\u{feff}{}", include_str!("words/whole.yaml").replace('\n', "\r\n"));
+    assert_eq!(ready(&text), ready(include_str!("words/whole.yaml")));
+}

@@ -42,7 +42,7 @@ mod zip;
 
 use damage::{Damage, Damager};
 use document::{DOCUMENT_MS, Document};
-use jiff::civil::Date;
+use pipeline::time::{DATA_TO_NS, Day, MILLI_NS};
 use random::key;
 use render::{Batch, Pool};
 use robot::Robot;
@@ -80,7 +80,7 @@ pub(crate) struct Request {
     /// What chance depends on.
     pub(crate) seed: u64,
     /// First UTC day.
-    pub(crate) start: Date,
+    pub(crate) start: Day,
     /// Folder for `archive/`, `fleetloom.yaml` and `truth.json`.
     pub(crate) out: PathBuf,
     /// Whether documents are damaged.
@@ -117,14 +117,9 @@ pub(crate) enum SimulateError {
     /// A zip of that day is there already.
     #[error("{}: exists already; remove it, or choose another --out or --start", .0.display())]
     Exists(PathBuf),
-    /// The days are not in the calendar.
-    #[error("{start} and {hours} hours: beyond the calendar; choose another --start")]
-    Calendar {
-        /// As asked.
-        start: Date,
-        /// As asked.
-        hours: u32,
-    },
+    /// No observation may bear such a time.
+    #[error("the archive would reach beyond the year 2100; choose an earlier --start or fewer --hours")]
+    Calendar,
     /// The disk said no.
     #[error("{}: cannot be written", path.display())]
     Disk {
@@ -144,19 +139,23 @@ pub(crate) fn simulate(
     watch: &mut dyn FnMut(&Written) -> ControlFlow<()>,
 ) -> Result<Written, SimulateError> {
     let folder = request.out.join("archive");
-    fs::create_dir_all(&folder).map_err(disk(&folder))?;
-    let first_day = days_since_epoch(request.start);
+    let first_day = i64::from(request.start.0);
     let days = i64::from(request.hours.div_ceil(24));
+    // A day more: damage carries members over.
+    if (first_day + days + 1) * DAY_MS > DATA_TO_NS / MILLI_NS {
+        return Err(SimulateError::Calendar);
+    }
     for day in first_day..first_day + days {
-        let path = folder.join(zip_name(request, day)?);
+        let path = folder.join(zip_name(day));
         if path.exists() {
             return Err(SimulateError::Exists(path));
         }
     }
+    fs::create_dir_all(&folder).map_err(disk(&folder))?;
     let mut fleet = Fleet::of(request, first_day);
     let written = std::thread::scope(|scope| {
         let pool = Pool::start(scope, request.threads);
-        let mut sink = Sink { request, folder: &folder, pool, zip: None, written: Written::default(), watch };
+        let mut sink = Sink { folder: &folder, pool, zip: None, written: Written::default(), watch };
         for day in first_day..first_day + days {
             fleet.day(request, day, &mut sink)?;
         }
@@ -274,7 +273,6 @@ impl Fleet {
 
 /// Where documents go: through the pool into the zip of their day.
 struct Sink<'a> {
-    request: &'a Request,
     folder: &'a Path,
     pool: Pool,
     zip: Option<OpenZip>,
@@ -294,7 +292,7 @@ impl Sink<'_> {
     fn put(&mut self, day: i64, document: Document) -> Result<(), SimulateError> {
         if self.zip.as_ref().is_none_or(|zip| zip.day != day) {
             self.close()?;
-            let path = self.folder.join(zip_name(self.request, day)?);
+            let path = self.folder.join(zip_name(day));
             let writer = ZipWriter::create(&path).map_err(disk(&path))?;
             self.zip = Some(OpenZip { day, path, writer, next: Vec::with_capacity(BATCH_DOCUMENTS) });
         }
@@ -361,15 +359,8 @@ fn disk(path: &Path) -> impl FnOnce(io::Error) -> SimulateError + use<> {
     }
 }
 
-fn days_since_epoch(date: Date) -> i64 {
-    i64::from((date - jiff::civil::date(1970, 1, 1)).get_days())
-}
-
-fn zip_name(request: &Request, day: i64) -> Result<String, SimulateError> {
-    let after = jiff::Span::new().days(day - days_since_epoch(request.start));
-    let date = request.start.checked_add(after);
-    date.map(|date| format!("{date}.zip"))
-        .map_err(|_| SimulateError::Calendar { start: request.start, hours: request.hours })
+fn zip_name(day: i64) -> String {
+    format!("{}.zip", Day::of(day.saturating_mul(DAY_MS * MILLI_NS)))
 }
 
 #[cfg(test)]

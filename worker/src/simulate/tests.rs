@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 
-const START: &str = "2026-01-01";
 const LATENESS_US: i64 = 600_000_000;
 const COVERS_US: i64 = 5_000_000;
 
 fn request(out: &Path, robots: u32, hours: u32) -> Request {
-    let start = START.parse().unwrap();
+    let start = Day::parse("2026-01-01").unwrap();
     Request { robots, hours, seed: 7, start, out: out.to_owned(), dirty: false, order: Order::Robot, threads: 2 }
 }
 
@@ -163,8 +162,7 @@ impl Reader {
         self.read += 1;
         let (robot, stamp) = name.strip_suffix(".json.gz").unwrap().split_once('/').unwrap();
         let stamp_ms: i64 = stamp.parse().unwrap();
-        let day =
-            jiff::Timestamp::from_millisecond(stamp_ms).unwrap().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+        let day = Day::of(stamp_ms * MILLI_NS);
         self.in_another_zip += u64::from(zip != format!("{day}.zip"));
         let Some(text) = unzipped(bytes) else {
             self.unreadable += 1;

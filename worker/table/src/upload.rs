@@ -153,7 +153,8 @@ fn columns(schema: &SchemaRef) -> usize {
     schema.fields().len().max(1)
 }
 
-/// How the columns are encoded: text by dictionary, whole numbers and times by their differences, floats as they are.
+/// How the columns are encoded: text by dictionary, whole numbers and times by their differences, floats as they are (split
+/// bytes are written a fifth faster, but Spark 3 does not read them).
 fn properties(schema: &SchemaRef, layout: &str) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())

@@ -12,10 +12,14 @@
 mod cell;
 mod clock;
 #[cfg(test)]
+mod differential;
+#[cfg(test)]
 pub(crate) mod fixture;
 mod json;
 mod number;
 mod observe;
+#[cfg(test)]
+mod oracle;
 mod plan;
 #[cfg(test)]
 mod rules;

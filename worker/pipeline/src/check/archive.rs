@@ -52,7 +52,7 @@ pub(super) fn check(document: &Document, words: &ArchiveSpec, desk: &mut Desk) -
 
 fn pattern(path: &str, text: &str, desk: &mut Desk) -> Option<Pattern> {
     if let Some(rest) = text.strip_prefix('/') {
-        desk.report(path, format!("is {text:?}; keys do not start with /"), format!("write {rest:?}"));
+        desk.report(path, format!("is {text:?}, but keys do not start with /"), format!("write {rest:?}"));
     }
     desk.take(path, Pattern::parse(text))
 }
@@ -105,7 +105,7 @@ fn check_limits(limits: &LimitsSpec, desk: &mut Desk) -> Limits {
             let path = "spec.limits.memberBytes";
             let bytes = desk.take(path, words::size_bytes(text)).unwrap_or(LIMITS.member_bytes_max);
             if bytes == 0 || bytes > MEMBER_BYTES_MOST {
-                desk.report(path, format!("is {text}; a member is held in memory"), "write a size from 1 to 2Gi");
+                desk.report(path, format!("is {text}, but a member is held in memory"), "write a size from 1 to 2Gi");
             }
             bytes
         }

@@ -3,7 +3,7 @@
 use super::desk::{Desk, entry};
 use super::{event, feature, idle, label, result, rows, run};
 use crate::archive::Archive;
-use crate::columns::{Meaning, result_columns};
+use crate::columns::{Meaning, ResultColumn, result_columns};
 use crate::pipeline::{Derive, Event, Join, Pipeline, RobotFilter, Rows};
 use crate::read::Document;
 use crate::spec::{DeriveSpec, Direction, JoinSpec, PipelineSpec, RobotsSpec};
@@ -98,7 +98,7 @@ fn check_joins(
     let mut checked = Vec::new();
     for (index, words) in joins.iter().enumerate() {
         let path = format!("spec.join[{index}]");
-        let join = check_join(words, archive, &path, desk);
+        let mut join = check_join(words, archive, &path, desk);
         if seen.contains(&words.signal.as_str()) {
             desk.report(
                 &format!("{path}.signal"),
@@ -108,6 +108,7 @@ fn check_joins(
         } else if join.as_ref().is_some_and(|join| Some(join.signal) == own) {
             let what = format!("is {}, whose observations are the rows", words.signal);
             desk.report(&format!("{path}.signal"), what, "leave it out: its columns are in the row already");
+            join = None;
         }
         if words.direction == Some(Direction::Forward) && matches!(rows, Some(Rows::Event { .. })) {
             let text = "an event row sees nothing known at its time or later, so a Forward join never matches there";
@@ -166,40 +167,51 @@ fn check_derives(derives: &[DeriveSpec], archive: &Archive, desk: &mut Desk) -> 
 
 /// Column names are compared without case, as Delta Lake does.
 fn double_names(pipeline: &Pipeline, desk: &mut Desk) {
-    let mut seen: BTreeMap<String, (String, Meaning)> = BTreeMap::new();
+    let mut seen: BTreeMap<String, ResultColumn> = BTreeMap::new();
     for column in result_columns(pipeline) {
-        let Some((name, meaning)) = seen.insert(column.name.to_lowercase(), (column.name.clone(), column.meaning))
-        else {
-            continue;
+        let Some(first) = seen.insert(column.name.to_lowercase(), column.clone()) else { continue };
+        // Two features of columns whose own names clash already, or two derived columns of one name: told before.
+        let told = match (first.meaning, column.meaning) {
+            (Meaning::Derived(_), Meaning::Derived(_)) => true,
+            (Meaning::Feature { .. }, Meaning::Feature { .. }) => first.name != column.name,
+            _ => false,
         };
-        let (path, remedy) = origin(pipeline, column.meaning);
-        if origin(pipeline, meaning).0 == path && matches!(meaning, Meaning::Derived(_)) {
-            continue;
+        let (second, first_path) = (origin(pipeline, column.meaning), origin(pipeline, first.meaning));
+        match (second, first_path) {
+            _ if told => {}
+            (Some((path, remedy)), None) | (None, Some((path, remedy))) => {
+                desk.report(&path, format!("makes the column {}, which every result has", first.name), remedy);
+            }
+            (Some((path, remedy)), Some((other, _))) if first.name == column.name => {
+                let what = format!("makes the result column {} a second time (first: {other})", column.name);
+                desk.report(&path, what, remedy);
+            }
+            (Some((path, remedy)), Some(_)) => {
+                let what =
+                    format!("makes the result column {}, which differs from {} only in case", column.name, first.name);
+                desk.report(&path, what, remedy);
+            }
+            (None, None) => {}
         }
-        let what = if name == column.name {
-            format!("makes the result column {name} a second time (first: {})", origin(pipeline, meaning).0)
-        } else {
-            format!("makes the result column {}, which differs from {name} only in case", column.name)
-        };
-        desk.report(&path, what, remedy);
     }
 }
 
-/// Where the words ask for a column, and how to get another name.
-fn origin(pipeline: &Pipeline, meaning: Meaning) -> (String, String) {
+/// Where the words ask for a column, and how to get another name; `None` for columns that every result has.
+fn origin(pipeline: &Pipeline, meaning: Meaning) -> Option<(String, String)> {
     match meaning {
-        Meaning::Own { .. } => ("spec.rows".into(), "give the signal or its column another name".into()),
+        Meaning::Own { .. } => Some(("spec.rows".into(), "give the signal or its column another name".into())),
         Meaning::Joined { join, .. } | Meaning::JoinDt { join } => {
-            (format!("spec.join[{join}]"), "give the signal or its column another name, or leave the column out".into())
+            let remedy = "give the signal or its column another name, or leave the column out";
+            Some((format!("spec.join[{join}]"), remedy.into()))
         }
         Meaning::Derived(index) => {
-            let name = &pipeline.derives[index].name;
-            (format!("{}.name", entry("spec.derive", index, name)), "give the derived column another name".into())
+            let path = entry("spec.derive", index, &pipeline.derives[index].name);
+            Some((format!("{path}.name"), "give the derived column another name".into()))
         }
-        Meaning::Feature { window, .. } => (
-            format!("spec.windows[{window}]"),
-            "write each statistic of a column once, or give the window a suffix".into(),
-        ),
-        _ => ("every result".into(), String::new()),
+        Meaning::Feature { window, .. } => {
+            let remedy = "write each statistic of a column once, or give the window a suffix of its own";
+            Some((format!("spec.windows[{window}]"), remedy.into()))
+        }
+        _ => None,
     }
 }

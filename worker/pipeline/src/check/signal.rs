@@ -3,7 +3,7 @@
 use super::column;
 use super::desk::{Desk, entry};
 use crate::archive::{Clock, Signal, TimeUnit};
-use crate::pointer::{At, Place, Pointer};
+use crate::pointer::{At, Place, Pointer, Step};
 use crate::spec::{Duplicates, SignalSpec, TimeSpec, Unit};
 use crate::time::instant::{self, InstantReader};
 
@@ -19,7 +19,7 @@ pub(super) fn check_all(signals: &[SignalSpec], desk: &mut Desk) -> Vec<Signal> 
 
 fn check(words: &SignalSpec, path: &str, desk: &mut Desk) -> Signal {
     let at = match &words.at {
-        Some(text) => desk.take(&format!("{path}.at"), At::parse(text)).unwrap_or_default(),
+        Some(text) => desk.take(&format!("{path}.at"), At::parse(text)).unwrap_or_else(anywhere),
         None => At::default(),
     };
     let matches = words
@@ -58,6 +58,11 @@ fn check(words: &SignalSpec, path: &str, desk: &mut Desk) -> Signal {
         duplicates: words.duplicates.unwrap_or(Duplicates::Last),
         at,
     }
+}
+
+/// In place of a walk with a mistake: one from which every `../`, `@key` and `@index` is right.
+fn anywhere() -> At {
+    At { steps: vec![Step::Values, Step::Values] }
 }
 
 fn clock(words: &TimeSpec, at: &At, path: &str, desk: &mut Desk) -> Clock {

@@ -144,8 +144,12 @@ impl DaySurvey {
     }
 
     fn within(&self, piece: Piece) -> impl Iterator<Item = (u64, u64)> {
-        let inside = move |robot: u64, hour: u8| (piece.hours.0..piece.hours.1).contains(&hour) && piece.bucket.holds(robot);
-        self.cells.iter().filter(move |((robot, hour), _)| inside(*robot, *hour)).map(|((robot, _), bytes)| (*robot, *bytes))
+        let inside =
+            move |robot: u64, hour: u8| (piece.hours.0..piece.hours.1).contains(&hour) && piece.bucket.holds(robot);
+        self.cells
+            .iter()
+            .filter(move |((robot, hour), _)| inside(*robot, *hour))
+            .map(|((robot, _), bytes)| (*robot, *bytes))
     }
 
     fn bytes(&self, piece: Piece) -> u64 {

@@ -75,7 +75,11 @@ impl Walk {
 
     fn object(&mut self, node: Node, schema: &Value, path: &str) -> Value {
         let Node::Map(entries) = node else {
-            self.report(path, format!("is {}, not a group of fields", node.shown()), "write its fields below it");
+            let remedy = match (schema["required"].as_array().map(Vec::as_slice), node.text()) {
+                (Some([Value::String(field)]), Some(text)) => format!("write {{{field}: {text}}}"),
+                _ => "write its fields below it".to_owned(),
+            };
+            self.report(path, format!("is {}, not a group of fields", node.shown()), remedy);
             return placeholder(schema);
         };
         if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
@@ -98,7 +102,8 @@ impl Walk {
                     fitting.insert(field.clone(), Value::Null);
                 }
                 Some(Node::Null) => {
-                    self.report(&place, "is empty", format!("{}, or leave it out", what_to_write(inner, field)));
+                    let or_not = if required.contains(&field.as_str()) { "" } else { ", or leave it out" };
+                    self.report(&place, "is empty", format!("{}{or_not}", what_to_write(inner, field)));
                     fitting.insert(field.clone(), placeholder(inner));
                 }
                 Some(node) => {
@@ -134,6 +139,7 @@ impl Walk {
                 let remedy = match &other {
                     Node::Map(_) => "start each entry with \"- \"".to_owned(),
                     Node::Null => what_to_write(schema, path),
+                    Node::Text(text) => format!("write [{text:?}]"),
                     scalar => format!("write [{}]", scalar.scalar()),
                 };
                 self.report(path, format!("is {}, not a list", other.shown()), remedy);
