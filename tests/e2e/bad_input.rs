@@ -141,7 +141,7 @@ fn sixty_four_levels_are_read_and_one_more_is_not() {
 
 #[test]
 fn more_records_than_the_limit() {
-    let many = format!(r#"{{"speed": [{}]}}"#, [r#"{"ts": 1714521605000, "v": 1}"#; 12].join(","));
+    let many = format!(r#"{{"speed": [{}]}}"#, [r#"{"ts": 1714564805000, "v": 1}"#; 12].join(","));
     let place = Place::new();
     place.write(OBJECT, pack::zip(&[good("r1", 0), Entry::stored(member("r1", 5), many.as_bytes())]));
     let file = place.words(&change(SMALL, "format: Json", "format: Json\n  limits: {recordsPerMember: 10}"));

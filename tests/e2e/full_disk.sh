@@ -11,7 +11,7 @@ if [ -z "${FLEETLOOM_INSIDE:-}" ]; then
 fi
 program=$1 file=$2 result=$3
 mkdir -p "$result"
-mount -t tmpfs -o size=64k tmpfs "$result" || exit 1
+mount -t tmpfs -o size=16k tmpfs "$result" || exit 1
 "$program" run -f "$file"
 echo "full: exit $?"
 count() { find "$result" -path "$1" -type f | wc -l; }

@@ -53,8 +53,8 @@ spec:
   result: {store: {url: result/}}
 "#;
 
-/// First stamp of [`document`]: 2024-05-01T00:00:00Z.
-pub(crate) const START_MS: i64 = 1_714_521_600_000;
+/// First stamp of [`document`]: 2024-05-01T12:00:00Z, far from midnight, where a late observation would be another day's.
+pub(crate) const START_MS: i64 = 1_714_564_800_000;
 
 /// Name of the small archive's one object.
 pub(crate) const OBJECT: &str = "archive/2024-05-01.zip";

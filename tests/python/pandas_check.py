@@ -13,6 +13,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 from deltalake import DeltaTable
+from published import leave
 
 
 def frames(path):
@@ -171,3 +172,4 @@ def main(which, path, url):
 
 
 main(*sys.argv[1:])
+leave()

@@ -6,6 +6,7 @@ quarantine; `engines` what deltalake, polars and DuckDB saw, one line each, equa
 
 import glob
 import hashlib
+import os
 import pathlib
 import sys
 
@@ -104,7 +105,12 @@ def quarantine(url):
     return text.quarantine(lines)
 
 
+def leave():
+    """Ends at once: native threads of the readers now and then abort an interpreter that takes itself down."""
+    sys.stdout.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
-
-
     sys.stdout.write({"rows": rows, "digest": digest, "engines": engines, "quarantine": quarantine}[sys.argv[1]](sys.argv[2]))
+    leave()
