@@ -63,8 +63,8 @@ impl Place {
         self.names("result/_delta_log").into_iter().filter(|n| n.len() == 25 && n.ends_with(".json")).collect()
     }
 
-    /// Shard keys of the reports there are.
+    /// Names of the reports there are; what is being written has another name.
     pub fn reports(&self) -> Vec<String> {
-        self.names("result/_fleetloom/reports")
+        self.names("result/_fleetloom/reports").into_iter().filter(|name| name.ends_with(".json")).collect()
     }
 }
