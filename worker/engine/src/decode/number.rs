@@ -61,15 +61,16 @@ impl Number {
         Self { mantissa: value, exponent: 0, negative: false, form: Form::Exact }
     }
 
-    /// Reads the number at the start of `bytes`: strict JSON, or bare `NaN`, `Infinity`, `-Infinity`. Returns it with the
-    /// bytes it takes, or the offset of the first byte that does not fit.
+    /// Reads the number at the start of `bytes`: strict JSON, or bare `NaN`, `Infinity`, `-Infinity`. Fills it in and
+    /// returns the bytes it takes, or the offset of the first byte that does not fit.
     #[inline]
-    pub(crate) fn scan(bytes: &[u8]) -> Result<(Self, usize), usize> {
-        let negative = bytes.first() == Some(&b'-');
-        let start = usize::from(negative);
+    pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<usize, usize> {
+        self.form = Form::Exact;
+        self.negative = bytes.first() == Some(&b'-');
+        let start = usize::from(self.negative);
         let (mut mantissa, mut at) = digits(bytes, start, 0);
         if at == start {
-            return word(bytes, negative, start);
+            return self.word(bytes, start);
         }
         if bytes[start] == b'0' && at > start + 1 {
             return Err(start + 1);
@@ -91,36 +92,53 @@ impl Number {
             exponent += power;
             at = after;
         }
+        self.mantissa = mantissa;
+        self.exponent = clamp(exponent);
         if count > DIGITS_MAX as usize {
-            return Ok((Self::shortened(negative, &bytes[start..end], exponent), at));
+            self.shorten(&bytes[start..end], exponent);
         }
-        Ok((Self { mantissa, exponent: clamp(exponent), negative, form: Form::Exact }, at))
+        Ok(at)
     }
 
     /// The number that `text` wholly is, if it is one.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        match Self::scan(text.as_bytes()) {
-            Ok((number, end)) if end == text.len() => Some(number),
-            _ => None,
-        }
+        let mut number = Self::ZERO;
+        let end = number.scan(text.as_bytes()).ok()?;
+        (end == text.len()).then_some(number)
     }
 
-    /// A number of more digits than a mantissa holds: the first significant ones stay, the others become exponent and
-    /// [`Form::Longer`]. `exponent` is that of the last digit.
+    /// Counts again over more digits than a mantissa holds: the first significant ones stay, the others become exponent
+    /// and [`Form::Longer`]. `exponent` is that of the last digit.
     #[cold]
-    fn shortened(negative: bool, digits: &[u8], exponent: i64) -> Self {
-        let (mut mantissa, mut taken, mut left_out, mut longer) = (0u64, 0u32, 0i64, false);
+    fn shorten(&mut self, digits: &[u8], exponent: i64) {
+        let (mut taken, mut left_out) = (0, 0);
+        self.mantissa = 0;
         for digit in digits.iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0') {
             if taken == DIGITS_MAX {
                 left_out += 1;
-                longer |= digit != 0;
+                self.form = if digit == 0 { self.form } else { Form::Longer };
             } else if taken > 0 || digit != 0 {
-                mantissa = mantissa * 10 + u64::from(digit);
+                self.mantissa = self.mantissa * 10 + u64::from(digit);
                 taken += 1;
             }
         }
-        let form = if longer { Form::Longer } else { Form::Exact };
-        Self { mantissa, exponent: clamp(exponent + left_out), negative, form }
+        self.exponent = clamp(exponent + left_out);
+    }
+
+    /// `NaN`, `Infinity` or `-Infinity`, where a digit was expected.
+    #[cold]
+    fn word(&mut self, bytes: &[u8], at: usize) -> Result<usize, usize> {
+        let rest = &bytes[at..];
+        (self.mantissa, self.exponent) = (0, 0);
+        if rest.starts_with(b"Infinity") {
+            self.form = Form::Infinite;
+            Ok(at + b"Infinity".len())
+        } else if rest.starts_with(b"NaN") && !self.negative {
+            self.form = Form::Nan;
+            Ok(at + b"NaN".len())
+        } else {
+            Err(at)
+        }
     }
 
     /// The nearest double, ties to even, bit for bit what `str::parse` gives for `text`, which is the number as written.
@@ -249,19 +267,6 @@ fn power(bytes: &[u8], at: usize) -> Result<(i64, usize), usize> {
         return Err(at);
     }
     Ok((if negative { -value } else { value }, at))
-}
-
-/// `NaN`, `Infinity` or `-Infinity`, where a digit was expected.
-fn word(bytes: &[u8], negative: bool, at: usize) -> Result<(Number, usize), usize> {
-    let rest = &bytes[at..];
-    let (form, length) = if rest.starts_with(b"Infinity") {
-        (Form::Infinite, 8)
-    } else if rest.starts_with(b"NaN") && !negative {
-        (Form::Nan, 3)
-    } else {
-        return Err(at);
-    };
-    Ok((Number { mantissa: 0, exponent: 0, negative, form }, at + length))
 }
 
 /// Clamps an exponent so that sums of it cannot overflow.
