@@ -53,8 +53,7 @@ fn a_compression_that_is_not_read() {
 
 #[test]
 fn a_member_without_a_byte() {
-    let (_place, file) = small(&[good("r1", 0), Entry::stored(member("r1", 5), b"")]);
-    counts(&file, &[("members.read", 2), ("signals.speed.kept", 1), ("rows.written", 1)]);
+    one_refused(Entry::stored(member("r1", 5), b""), "not_json");
 }
 
 #[test]
@@ -203,12 +202,11 @@ fn a_folder_that_is_not_there() {
 fn a_disk_that_is_full() {
     let (place, file) = small(&(0..2_000).map(|n| good("r1", n * 5)).collect::<Vec<_>>());
     let script = python::repository().join("tests/e2e/full_disk.sh");
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "bash"]).arg(script).arg(program::path()).arg(&file);
-    command.arg(place.path("result"));
+    let mut command = Command::new("bash");
+    command.arg(script).arg(program::path()).arg(&file).arg(place.result());
     let outcome = Running::start(command).finish().expect(0);
     let outcome = outcome.says("full: exit 4").says("no space left").says("versions while full: 0");
-    outcome.says("after: exit 0").says("versions after: 1").says("part files left over: 0");
+    outcome.says("after: exit 0").says("versions after: 1");
 }
 
 /// Runs as nobody: root may read and write everything, whatever the mode.

@@ -49,14 +49,18 @@ fn agrees(name: &str) {
     ];
     for (text, computed) in &texts {
         expect(&case.join(text), computed, "fleetloom");
-        expect(&case.join(text), &fs::read_to_string(place.path("oracle").join(text)).unwrap(), "the oracle");
+        expect(
+            &case.join(text),
+            &fs::read_to_string(place.path("oracle").join(text)).expect("the oracle wrote it"),
+            "the oracle",
+        );
     }
 }
 
 /// Insists on the golden text, or writes it when blessing Fleetloom's.
 fn expect(golden: &Path, computed: &str, who: &str) {
     if who == "fleetloom" && std::env::var_os("BLESS").is_some_and(|v| v == "1") {
-        fs::write(golden, computed).unwrap();
+        fs::write(golden, computed).expect("the repository can be written");
     }
     let expected = fs::read_to_string(golden).unwrap_or_default();
     let first = expected.lines().zip(computed.lines()).find(|(e, c)| e != c);

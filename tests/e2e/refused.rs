@@ -28,32 +28,32 @@ fn both_examples_are_accepted() {
 
 #[test]
 fn a_clock_in_an_expression() {
-    effort("current.j0 + extract(epoch from now())", &["spec.derive[0].expression", "now"]);
+    effort("current.j0 + extract(epoch from now())", &["spec.derive[effort].expression", "now"]);
 }
 
 #[test]
 fn chance_in_an_expression() {
-    effort("current.j0 + random()", &["spec.derive[0].expression", "random"]);
+    effort("current.j0 + random()", &["spec.derive[effort].expression", "random"]);
 }
 
 #[test]
 fn an_aggregate_in_an_expression() {
-    effort("sum(current.j0)", &["spec.derive[0].expression", "sum", "windows"]);
+    effort("sum(current.j0)", &["spec.derive[effort].expression", "sum", "windows"]);
 }
 
 #[test]
 fn an_unknown_column_in_an_expression() {
-    effort("current.j7 + 1.0", &["spec.derive[0].expression", "j7"]);
+    effort("current.j7 + 1.0", &["spec.derive[effort].expression", "j7"]);
 }
 
 #[test]
 fn an_expression_that_is_no_sql() {
-    effort("current.j0 +", &["spec.derive[0].expression"]);
+    effort("current.j0 +", &["spec.derive[effort].expression"]);
 }
 
 #[test]
 fn a_condition_that_is_no_condition() {
-    refused(&[("when: protective_stop}", "when: cycle}")], &["spec.events[0].when"]);
+    refused(&[("when: protective_stop}", "when: cycle}")], &["spec.events[protective_stop].when"]);
 }
 
 #[test]

@@ -33,7 +33,8 @@ fn a_damaged_fleet_is_accounted_exactly() {
 fn truth_is_the_account(robots: u32, hours: u32, seed: u32, dirty: bool) {
     let (place, file) = fleet(robots, hours, seed, dirty);
     program::run(&file).expect(0);
-    let truth: Value = serde_json::from_slice(&fs::read(place.path("truth.json")).unwrap()).unwrap();
+    let truth = fs::read(place.path("truth.json")).expect("the truth lies beside the archive");
+    let truth: Value = serde_json::from_slice(&truth).expect("the truth is JSON");
     let shown = shown(&file);
     for part in ["members", "signals", "rows", "events"] {
         same(part, &truth[part], &shown["account"][part]);

@@ -40,7 +40,7 @@ def frames(path):
 def joined(base, other, signal, direction, tolerance_ns, fields):
     """`base` with the fields of the matched observation and its distance in microseconds."""
     right = other[["time", *fields]].rename(columns={f: f"{signal}_{f}" for f in fields})
-    right["matched"] = right["time"]
+    right["matched"] = right["time"].astype("Int64")  # a float would lose nanoseconds beside a null
     out = pd.merge_asof(base, right, on="time", direction=direction, tolerance=tolerance_ns)
     out[f"{signal}_dt_us"] = (out["matched"] - out["time"]) // 1000
     return out.drop(columns="matched")
@@ -89,13 +89,13 @@ class Comparison:
     def exact(self, name, values):
         """Equal bit for bit, null for null."""
         found = self.table[name].to_numpy(dtype="float64", na_value=np.nan)
-        wanted = np.asarray(values, dtype="float64")
+        wanted = pd.Series(values).to_numpy(dtype="float64", na_value=np.nan)
         self.say(name, "exactly", (found == wanted) | (np.isnan(found) & np.isnan(wanted)))
 
     def near(self, name, values):
         """Within 1e-9 of the value's size, or of the column's typical size."""
         found = self.table[name].to_numpy(dtype="float64", na_value=np.nan)
-        wanted = np.asarray(values, dtype="float64")
+        wanted = pd.Series(values).to_numpy(dtype="float64", na_value=np.nan)
         room = 1e-9 * np.maximum(np.abs(wanted), np.nanmean(np.abs(wanted)))
         with np.errstate(invalid="ignore"):
             near = np.abs(found - wanted) <= room

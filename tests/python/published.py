@@ -22,6 +22,8 @@ WORDS = [
     (pa.types.is_timestamp, "timestamp"),
 ]
 
+FIXED = {"bool": pa.uint8(), "int64": pa.int64(), "float64": pa.float64(), "date": pa.int32(), "timestamp": pa.int64()}
+
 
 def word(kind):
     """The type word of an Arrow type."""
@@ -53,9 +55,14 @@ def digest(url):
     """A hash of the live schema and rows, sorted by robot and time: every bit of every column counts, NaN and -0.0 too."""
     table, whole = live(url), hashlib.sha256()
     for field in table.schema:
-        whole.update(f"{field.name} {word(field.type)}\n".encode())
-        for value in table.column(field.name).to_pylist():
-            whole.update((value.hex() if isinstance(value, float) else repr(value)).encode() + b"\n")
+        kind, column = word(field.type), table.column(field.name)
+        whole.update(f"{field.name} {kind}\n".encode())
+        whole.update(pc.is_null(column).to_numpy().tobytes())
+        if kind == "string":
+            whole.update("\n".join(repr(v) for v in column.to_pylist()).encode())
+        else:
+            plain = column.cast(FIXED[kind])
+            whole.update(pc.fill_null(plain, pa.scalar(0, plain.type)).to_numpy().tobytes())
     return f"{table.num_rows} rows {whole.hexdigest()}\n"
 
 

@@ -101,6 +101,20 @@ impl Running {
         self.wait_until(|| Instant::now() >= until);
     }
 
+    /// Watches the process to its end; the most memory it had resident, KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.pid.as_raw_nonzero());
+        let mut peak = 0;
+        self.wait_until(|| {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let now = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+            peak = now.unwrap_or(0).max(peak);
+            false
+        });
+        peak
+    }
+
     /// Waits for the end.
     ///
     /// # Panics

@@ -1,1 +1,81 @@
-fn main() {}
+//! The program `fleetloom`: archives of robot telemetry in, versioned feature tables out.
+//!
+//! `main` reads the command line, calls one verb, prints an error chain once and ends with its exit code.
+
+mod cli;
+mod command;
+mod commit;
+mod console;
+mod fault;
+mod memory;
+mod plan;
+mod present;
+mod progress;
+mod run;
+mod shard;
+mod simulate;
+mod stop;
+mod summary;
+mod words;
+mod work;
+
+use clap::Parser;
+use cli::{Cli, Verb};
+use console::Console;
+use fault::{Exit, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use stop::Stop;
+
+/// What every verb is given.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// stderr.
+    pub(crate) console: Console,
+    /// Whether the process was asked to stop.
+    pub(crate) stop: Stop,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.speech.color);
+    console.log(cli.speech.log.word());
+    report_panics(&console);
+    let ended = catch_unwind(AssertUnwindSafe(|| run(&cli, &console)));
+    let exit = match ended {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(fault)) => {
+            console.complain(&fault);
+            fault.exit()
+        }
+        Err(_) => Exit::Broken,
+    };
+    exit.into()
+}
+
+fn run(cli: &Cli, console: &Console) -> Result {
+    let stop = Stop::default();
+    stop.listen(console)?;
+    let context = Context { console: console.clone(), stop };
+    match &cli.verb {
+        Verb::Check(args) => command::check::check(args, &context),
+        Verb::Run(args) => command::run::run(args, &context),
+        Verb::Plan(args) => command::plan::plan(args, &context),
+        Verb::Shard(args) => command::shard::shard(args, &context),
+        Verb::Commit(args) => command::commit::commit(args, &context),
+        Verb::Explain(args) => command::explain::explain(args),
+        Verb::Show(args) => command::show::show(args),
+        Verb::Simulate(args) => command::simulate::simulate(args, &context),
+        Verb::Completions(args) => command::completions::completions(args),
+    }
+}
+
+/// A panic is a promise of ours broken: it is said in one sentence, on whatever thread it happens.
+fn report_panics(console: &Console) {
+    let console = console.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        console.say(&format!("bug: {text} (at {place}). Nothing half-done was published; please report this line"));
+    }));
+}

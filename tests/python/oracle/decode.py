@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from decimal import ROUND_FLOOR, Decimal
 
 from .read import Bad, Number, members, texts
-from .words import UNITS, included
+from .words import UNITS, included, power
 
 EARLIEST = int(datetime.datetime(1990, 1, 1, tzinfo=datetime.UTC).timestamp()) * 10**9
 LATEST = int(datetime.datetime(2101, 1, 1, tzinfo=datetime.UTC).timestamp()) * 10**9
@@ -182,8 +182,10 @@ def observe(out, words, signal, chain, document, stamp):
     if "known" in signal:
         known = max(time, instant(at_place(chain, document, clocks[signal["known"]]), clocks[signal["known"]]))
     if stamp is not None:
-        late = words["lateness"]
-        if not stamp[0] - late <= time <= stamp[1] + words["covers"] + late or known - time > late:
+        room = words["lateness"]
+        late = max(stamp[0] - room - time, time - stamp[1] - words["covers"] - room, known - time - room)
+        if late > 0:
+            out.account[f"signals.{signal['name']}.late_by.{power(-(-late // UNITS['s']))}"] += 1
             raise Bad("late")
     values, notes = {}, Counter()
     for column in signal["columns"]:

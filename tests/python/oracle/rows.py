@@ -9,7 +9,7 @@ from .decode import archive
 from .events import Onsets, onsets, stamped
 from .sql import evaluate
 from .windows import hole, statistic
-from .words import duration
+from .words import duration, power
 
 
 class Base:
@@ -82,7 +82,7 @@ class Robot:
         written = [(b, None) for b in base]
         if self.event_rows:
             kinds = self.chosen()
-            written = [(Base(b.time, b.own), kinds[b.time]) for b in base if b.time in kinds]
+            written = [(Base(b.time, None), kinds[b.time]) for b in base if b.time in kinds]  # its own values come with it
             self.join([b for b, _ in written], strict=True)
             self.derive([b for b, _ in written], count=False)
         low, high = self.words["range"]
@@ -152,6 +152,7 @@ class Robot:
                 if match:
                     account["reused"] += id(match) in seen
                     account["looked_ahead"] += match.time > row.time
+                    account[f"distance_us.{power(-(-abs(match.time - row.time) // 1000))}"] += 1
                     seen.add(id(match))
             for what, n in account.items():
                 self.result.account[f"joins.{signal}.{what}"] += n

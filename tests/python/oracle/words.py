@@ -18,6 +18,11 @@ def duration(text):
     return int(sum(Decimal(number) * UNITS[unit] for number, unit in parts))
 
 
+def power(number):
+    """The least power of two that is not less; 0 for 0."""
+    return 1 << (number - 1).bit_length() if number else 0
+
+
 def documents(path):
     """(kind, name) -> document of a YAML file."""
     with open(path, encoding="utf-8") as file:

@@ -164,11 +164,21 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Opens a regular file.
-fn open(place: &Place) -> Result<(File, Metadata), StoreError> {
-    let file = File::open(&place.path).map_err(|e| place.error("read", e))?;
+/// Opens a file. Should a pipe have taken its place, this does not wait for somebody to write into it.
+fn open(place: &Place) -> Result<File, StoreError> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(&place.path, flags, Mode::empty()).map_err(|e| place.error("read", e.into()))?;
+    Ok(file.into())
+}
+
+/// The state of an open file, which must be a regular one.
+fn state(key: &str, place: &Place, file: &File) -> Result<Object, StoreError> {
     let metadata = file.metadata().map_err(|e| place.error("read", e))?;
-    if metadata.is_file() { Ok((file, metadata)) } else { Err(StoreError::NotFound { place: place.name.clone() }) }
+    match metadata.is_file() {
+        true => Ok(object(key.to_owned(), &metadata)),
+        false => Err(StoreError::NotFound { place: place.name.clone() }),
+    }
 }
 
 /// The bytes `range` of an open file, fewer where it ends earlier. Nothing is zeroed before it is read.
@@ -189,12 +199,10 @@ fn read_range(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
 
 /// A pinned read; the state is compared after the bytes are there.
 fn read_pinned(place: &Place, pin: &Pin, range: Range<u64>) -> Result<Bytes, StoreError> {
-    let (file, _) = open(place)?;
+    let file = open(place)?;
     let range = range.start.min(pin.bytes)..range.end.min(pin.bytes);
     let bytes = read_range(&file, range.clone()).map_err(|e| place.error("read", e))?;
-    let after = file.metadata().map_err(|e| place.error("read", e))?;
-    let now = object(String::new(), &after);
-    let changed = pin.etag.is_some() && pin.etag != now.etag;
+    let changed = pin.etag.is_some() && pin.etag != state("", place, &file)?.etag;
     if changed || bytes.len() as u64 != range.end.saturating_sub(range.start) {
         return Err(StoreError::Changed { place: place.name.clone() });
     }
@@ -204,11 +212,10 @@ fn read_pinned(place: &Place, pin: &Pin, range: Range<u64>) -> Result<Bytes, Sto
 /// The whole file, in one state.
 fn get_whole(key: &str, place: &Place) -> Result<(Object, Bytes), StoreError> {
     for _ in 0..GET_TRIES {
-        let (file, before) = open(place)?;
-        let bytes = read_range(&file, 0..before.len()).map_err(|e| place.error("read", e))?;
-        let before = object(key.to_owned(), &before);
-        let after = file.metadata().map_err(|e| place.error("read", e))?;
-        if before.etag == object(String::new(), &after).etag && bytes.len() as u64 == before.bytes {
+        let file = open(place)?;
+        let before = state(key, place, &file)?;
+        let bytes = read_range(&file, 0..before.bytes).map_err(|e| place.error("read", e))?;
+        if before == state(key, place, &file)? && bytes.len() as u64 == before.bytes {
             return Ok((before, bytes.into()));
         }
     }

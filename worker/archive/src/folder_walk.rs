@@ -94,10 +94,7 @@ impl Walk<'_> {
 
     /// What an entry is, links followed where they lead somewhere; `None` if it vanished meanwhile.
     fn metadata(&self, entry: &DirEntry, path: &PathBuf) -> Result<Option<Metadata>, Stop> {
-        let found = entry.metadata().and_then(|own| match own.is_symlink() {
-            true => Ok(fs::metadata(path).unwrap_or(own)),
-            false => Ok(own),
-        });
+        let found = entry.metadata().map(|own| if own.is_symlink() { fs::metadata(path).unwrap_or(own) } else { own });
         match found {
             Ok(metadata) => Ok(Some(metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -46,7 +46,7 @@ pub struct Tally {
 
 enum Source {
     Plain(Option<Entry>),
-    Zip(zip::Directory),
+    Zip(Box<zip::Directory>),
     Tar(tar::Walk),
 }
 
@@ -162,7 +162,7 @@ async fn source(store: Arc<dyn Store>, object: &Object) -> Result<Source, Archiv
             object,
             why: "is neither zip nor tar; leave `members` out if each object is a document, or narrow `objects`",
         }),
-        directory => Ok(Source::Zip(directory?)),
+        directory => Ok(Source::Zip(Box::new(directory?))),
     }
 }
 

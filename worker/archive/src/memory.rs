@@ -129,10 +129,9 @@ impl Store for MemoryStore {
 
     async fn read(&self, pin: &Pin, range: Range<u64>) -> Result<Bytes, StoreError> {
         let place = self.place(&pin.key);
-        let bytes = self.shelf().pinned(pin).map_err(|there| match there {
-            true => StoreError::Changed { place: place.clone() },
-            false => StoreError::NotFound { place },
-        })?;
+        let changed_or_gone =
+            |there| if there { StoreError::Changed { place } } else { StoreError::NotFound { place } };
+        let bytes = self.shelf().pinned(pin).map_err(changed_or_gone)?;
         let cut = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
         Ok(bytes.slice(cut(range.start)..cut(range.end.max(range.start))))
     }

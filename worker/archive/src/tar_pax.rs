@@ -14,7 +14,7 @@ pub(crate) struct Pax {
 impl Pax {
     /// Reads the records; `None` when they are damaged.
     pub(crate) fn parse(mut text: &[u8]) -> Option<Self> {
-        let mut pax = Self::default();
+        let (mut pax, mut sparse_name) = (Self::default(), None);
         while !text.is_empty() {
             let space = text.iter().position(|&byte| byte == b' ')?;
             let length: usize = std::str::from_utf8(&text[..space]).ok()?.parse().ok()?;
@@ -24,10 +24,14 @@ impl Pax {
             match key {
                 b"path" => pax.path = Some(value.to_vec()),
                 b"size" => pax.size = Some(std::str::from_utf8(value).ok()?.parse().ok()?),
+                // The path of a sparse file is one that its archiver made up.
+                b"GNU.sparse.name" => sparse_name = Some(value.to_vec()),
                 _ => pax.sparse |= key.starts_with(b"GNU.sparse."),
             }
             text = &text[length..];
         }
+        pax.sparse |= sparse_name.is_some();
+        pax.path = sparse_name.or(pax.path);
         Some(pax)
     }
 }
@@ -40,7 +44,8 @@ mod tests {
     fn path_and_size_are_read_and_the_rest_is_passed_over() {
         let pax = Pax::parse(b"12 path=a/b\n15 comment=x=y\n11 size=77\n").unwrap();
         assert_eq!(pax, Pax { path: Some(b"a/b".to_vec()), size: Some(77), sparse: false });
-        assert!(Pax::parse(b"23 GNU.sparse.major=1.0\n").is_none_or(|pax| pax.sparse));
+        let sparse = Pax::parse(b"22 GNU.sparse.major=1\n21 GNU.sparse.name=n\n14 path=a/b/c\n").unwrap();
+        assert_eq!(sparse, Pax { path: Some(b"n".to_vec()), size: None, sparse: true });
     }
 
     #[test]

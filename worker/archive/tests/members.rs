@@ -1,4 +1,6 @@
 //! Members of zips, tars and plain objects: every kind that writers make, and every kind of damage.
+#![allow(clippy::cast_possible_truncation, reason = "the numbers here are small")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
 mod common;
 

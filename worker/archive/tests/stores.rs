@@ -1,4 +1,5 @@
 //! Every store passes the one suite, and the folder keeps its own promises on top.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
 use bytes::Bytes;
 use fleetloom_archive::conformance::{conforms, keeps_versions};

@@ -177,3 +177,195 @@ pub struct LabelAccount {
     /// Nobody was looking.
     pub unknown: u64,
 }
+
+impl Account {
+    /// Adds another shard's account. The order of shards does not matter. A sum beyond `u64::MAX` stays there.
+    pub fn merge(&mut self, other: &Self) {
+        self.members.merge(&other.members);
+        for (name, signal) in &other.signals {
+            self.signals.entry(name.clone()).or_default().merge(signal);
+        }
+        for (name, join) in &other.joins {
+            self.joins.entry(name.clone()).or_default().merge(join);
+        }
+        self.rows.merge(&other.rows);
+        for (name, event) in &other.events {
+            self.events.entry(name.clone()).or_default().merge(event);
+        }
+        self.label.merge(&other.label);
+        add_counts(&mut self.expression_errors, &other.expression_errors);
+        add_counts(&mut self.expression_nan, &other.expression_nan);
+    }
+
+    /// A sentence for each equation that does not hold; empty when the account balances.
+    ///
+    /// Per signal `read = kept + duplicate + quarantined`; per join `rows = matched + unmatched`; rows `base = written +
+    /// filtered + dropped` and `written = valid + invalid`.
+    pub fn imbalance(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for (name, signal) in &self.signals {
+            let parts =
+                [("kept", signal.kept), ("duplicate", signal.duplicate), ("quarantined", total(&signal.quarantined))];
+            sentences.extend(unequal(&format!("signal {name}"), ("read", signal.read), &parts));
+        }
+        for (name, join) in &self.joins {
+            let parts = [("matched", join.matched), ("unmatched", join.unmatched)];
+            sentences.extend(unequal(&format!("join {name}"), ("rows", join.rows), &parts));
+        }
+        let rows = &self.rows;
+        let base = [("written", rows.written), ("filtered", rows.filtered), ("dropped", total(&rows.dropped))];
+        sentences.extend(unequal("rows", ("base", rows.base), &base));
+        let written = [("valid", rows.valid), ("invalid", total(&rows.invalid))];
+        sentences.extend(unequal("rows", ("written", rows.written), &written));
+        sentences
+    }
+}
+
+impl Members {
+    fn merge(&mut self, other: &Self) {
+        add(&mut self.read, other.read);
+        add(&mut self.documents, other.documents);
+        add(&mut self.stored_bytes, other.stored_bytes);
+        add(&mut self.json_bytes, other.json_bytes);
+        add_counts(&mut self.quarantined, &other.quarantined);
+    }
+}
+
+impl SignalAccount {
+    fn merge(&mut self, other: &Self) {
+        add(&mut self.read, other.read);
+        add(&mut self.kept, other.kept);
+        add(&mut self.duplicate, other.duplicate);
+        add_counts(&mut self.quarantined, &other.quarantined);
+        add_counts(&mut self.nulls, &other.nulls);
+        add_counts(&mut self.nan, &other.nan);
+        add_counts(&mut self.infinite, &other.infinite);
+        add_counts(&mut self.mismatch_null, &other.mismatch_null);
+        add_counts(&mut self.late_by, &other.late_by);
+    }
+}
+
+impl JoinAccount {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        add(&mut self.rows, other.rows);
+        add(&mut self.matched, other.matched);
+        add(&mut self.unmatched, other.unmatched);
+        add(&mut self.reused, other.reused);
+        add(&mut self.looked_ahead, other.looked_ahead);
+        add_counts(&mut self.distance_us, &other.distance_us);
+    }
+}
+
+impl RowsAccount {
+    fn merge(&mut self, other: &Self) {
+        add(&mut self.base, other.base);
+        add(&mut self.written, other.written);
+        add(&mut self.filtered, other.filtered);
+        add_counts(&mut self.dropped, &other.dropped);
+        add(&mut self.valid, other.valid);
+        add_counts(&mut self.invalid, &other.invalid);
+        add_counts(&mut self.kinds, &other.kinds);
+        add(&mut self.too_few_controls, other.too_few_controls);
+    }
+}
+
+impl EventAccount {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        add(&mut self.onsets, other.onsets);
+        add(&mut self.censored, other.censored);
+        add(&mut self.refractory, other.refractory);
+    }
+}
+
+impl LabelAccount {
+    pub(crate) fn merge(&mut self, other: &Self) {
+        add(&mut self.positive, other.positive);
+        add(&mut self.negative, other.negative);
+        add(&mut self.unknown, other.unknown);
+    }
+}
+
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
+}
+
+fn add_counts<K: Ord + Clone>(sums: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (key, count) in more {
+        add(sums.entry(key.clone()).or_default(), *count);
+    }
+}
+
+fn total(counts: &Counts) -> u64 {
+    counts.values().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
+/// `join pose: rows 7 is not matched 5 + unmatched 1 = 6`, unless it is.
+fn unequal(subject: &str, (name, whole): (&str, u64), parts: &[(&str, u64)]) -> Option<String> {
+    let sum = parts.iter().fold(0_u64, |sum, (_, part)| sum.saturating_add(*part));
+    let terms: Vec<String> = parts.iter().map(|(name, part)| format!("{name} {part}")).collect();
+    (sum != whole).then(|| format!("{subject}: {name} {whole} is not {} = {sum}", terms.join(" + ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(word: &str, count: u64) -> Counts {
+        Counts::from([(word.to_owned(), count)])
+    }
+
+    fn account(read: u64, kept: u64) -> Account {
+        let signal = SignalAccount { read, kept, duplicate: 1, quarantined: counts("late", 2), ..Default::default() };
+        let join = JoinAccount { rows: 7, matched: 5, unmatched: 2, ..Default::default() };
+        let rows = RowsAccount {
+            base: 10,
+            written: 7,
+            filtered: 1,
+            dropped: counts("gap", 2),
+            valid: 4,
+            invalid: counts("event", 3),
+            ..Default::default()
+        };
+        Account {
+            signals: BTreeMap::from([("pose".to_owned(), signal)]),
+            joins: BTreeMap::from([("pose".to_owned(), join)]),
+            rows,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn each_broken_equation_is_a_sentence() {
+        assert_eq!(account(8, 5).imbalance(), Vec::<String>::new());
+        assert_eq!(account(9, 5).imbalance(), ["signal pose: read 9 is not kept 5 + duplicate 1 + quarantined 2 = 8"]);
+        let mut broken = account(8, 5);
+        broken.rows.written = 8;
+        broken.joins.entry("pose".to_owned()).or_default().unmatched = 1;
+        assert_eq!(
+            broken.imbalance(),
+            [
+                "join pose: rows 7 is not matched 5 + unmatched 1 = 6",
+                "rows: base 10 is not written 8 + filtered 1 + dropped 2 = 11",
+                "rows: written 8 is not valid 4 + invalid 3 = 7",
+            ]
+        );
+    }
+
+    #[test]
+    fn accounts_add_up_in_any_order() {
+        let (one, mut other) = (account(8, 5), account(18, 15));
+        other.signals.insert("fix".to_owned(), SignalAccount { read: 3, kept: 3, ..Default::default() });
+        other.label.positive = u64::MAX;
+        let (mut forth, mut back) = (one.clone(), other.clone());
+        forth.merge(&other);
+        back.merge(&one);
+        back.merge(&Account::default());
+        assert_eq!(forth, back);
+        assert_eq!(forth.signals["pose"].quarantined["late"], 4);
+        assert_eq!((forth.signals["pose"].read, forth.signals["fix"].read), (26, 3));
+        assert_eq!(forth.rows.base, 20);
+        forth.merge(&other);
+        assert_eq!(forth.label.positive, u64::MAX);
+        assert_eq!(forth.imbalance(), Vec::<String>::new());
+    }
+}

@@ -4,12 +4,19 @@
 
 pub mod account;
 pub mod arrange;
+pub mod compile;
+pub mod compute;
+pub mod control;
 pub mod decode;
 pub mod event;
+pub mod explain;
 mod expression;
+pub mod grid;
 pub mod label;
 pub mod nearest;
+mod operator;
 mod schema;
 pub mod sorted;
 pub mod statistic;
+pub mod validity;
 pub mod window;

@@ -94,7 +94,11 @@ fn passed(times: &[i64], mut reached: usize, last: i64) -> usize {
     for _ in 0..2 {
         reached += usize::from(times.get(reached).is_some_and(|&time| time <= last));
     }
-    if times.get(reached).is_some_and(|&time| time <= last) { seek(times, reached, |time| time <= last) } else { reached }
+    if times.get(reached).is_some_and(|&time| time <= last) {
+        seek(times, reached, |time| time <= last)
+    } else {
+        reached
+    }
 }
 
 /// Per row the greatest known time (ns) of the values in its window that `counts` says count; `None` for none.

@@ -26,9 +26,40 @@ pub fn is_label(text: &str, bytes_max: usize) -> bool {
         && bytes.iter().all(|b| inner(*b) || *b == b'-')
 }
 
+/// What other programs call our words.
+const ALSO_CALLED: [(&str, &str); 23] = [
+    ("average", "mean"),
+    ("avg", "mean"),
+    ("boolean", "bool"),
+    ("double", "float64"),
+    ("float", "float64"),
+    ("float32", "float64"),
+    ("integer", "int64"),
+    ("int", "int64"),
+    ("int32", "int64"),
+    ("iso", "Iso8601"),
+    ("jsonl", "NdJson"),
+    ("kurt", "kurtosis"),
+    ("long", "int64"),
+    ("median", "p50"),
+    ("micros", "us"),
+    ("millis", "ms"),
+    ("nanos", "ns"),
+    ("sec", "s"),
+    ("seconds", "s"),
+    ("stddev", "std"),
+    ("str", "string"),
+    ("text", "string"),
+    ("milliseconds", "ms"),
+];
+
 /// The known name that `wrong` most probably means: equal but for case and separators, or few letters away. The first
 /// among equals; `None` when nothing is near.
-pub fn nearest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> Option<&'k str> {
+    let ours = ALSO_CALLED.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(wrong)).map(|(_, ours)| *ours);
+    if let Some(name) = known.clone().into_iter().find(|name| Some(*name) == ours) {
+        return Some(name);
+    }
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let bare = plain(wrong);
     let distance = |name: &str| strsim::damerau_levenshtein(&bare, &plain(name));
@@ -42,7 +73,12 @@ pub fn suggest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str> + Clone
     if let Some(name) = nearest(wrong, known.clone()) {
         return format!("did you mean {name}?");
     }
-    let names: Vec<&str> = known.into_iter().collect();
+    let mut names: Vec<&str> = Vec::new();
+    for name in known {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     match names.as_slice() {
         [] => "there is none".into(),
         [only] => format!("write {only}"),
@@ -73,6 +109,7 @@ mod tests {
         assert_eq!(nearest("protectiveStop", ["grip_lost", "protective_stop"]), Some("protective_stop"));
         assert_eq!(nearest("tolerence", ["tolerance", "signal"]), Some("tolerance"));
         assert_eq!(nearest("singal", ["rows", "signal"]), Some("signal"));
+        assert_eq!(nearest("median", ["mean", "p50"]), Some("p50"));
         assert_eq!(nearest("wheel", ["current", "status"]), None);
         assert_eq!(nearest("x", []), None);
     }

@@ -92,6 +92,11 @@ impl Pattern {
         Ok(pattern)
     }
 
+    /// The pattern `**`: every key, and nothing said.
+    pub(crate) fn everything() -> Self {
+        Self { text: "**".to_owned(), tokens: vec![Token::Deep], names: Vec::new() }
+    }
+
     fn push_literal<'t>(&mut self, rest: &'t str) -> &'t str {
         let end = rest.find(['*', '{', '}']).unwrap_or(rest.len());
         self.tokens.push(Token::Literal(rest[..end].to_owned()));
@@ -220,8 +225,8 @@ fn run<'k>(tokens: &[Token], key: &'k str, at: usize, values: &mut [&'k str; CAP
             Some(_) => run(rest, key, at + text.len(), values),
             None => Outcome::Fail,
         },
-        Token::Star => segment(rest, key, at, 0, values, None),
-        Token::Name(index) => segment(rest, key, at, 1, values, Some(*index)),
+        Token::Star => segment(rest, key, at, values, None),
+        Token::Name(index) => segment(rest, key, at, values, Some(*index)),
         Token::Deep => deep(rest, key, at, ends(here, |_| true), values),
         Token::Folders => deep(rest, key, at, ends(here, |c| c == '/'), values),
         Token::Date(index) => {
@@ -241,27 +246,45 @@ fn ends(here: &str, stop: impl Fn(char) -> bool) -> impl Iterator<Item = usize> 
     std::iter::once(0).chain(after)
 }
 
-/// `*` and `{name}`: each length within the segment, shortest first.
+/// `*` and, with the index of its name, `{name}`, which is not empty: each length within the segment, shortest first.
 fn segment<'k>(
     rest: &[Token],
     key: &'k str,
     at: usize,
-    characters_min: usize,
     values: &mut [&'k str; CAPTURES_MAX],
     index: Option<usize>,
 ) -> Outcome {
     let here = &key[at..];
     let within = &here[..here.find('/').unwrap_or(here.len())];
-    for length in ends(within, |_| true).skip(characters_min) {
+    let mut length = match (index, within.chars().next()) {
+        (None, _) => 0,
+        (Some(_), Some(first)) => first.len_utf8(),
+        (Some(_), None) => return Outcome::SegmentExhausted,
+    };
+    while let Some(next) = next_end(rest, here, within, length) {
         if let Some(index) = index {
-            values[index] = &here[..length];
+            values[index] = &here[..next];
         }
-        match run(rest, key, at + length, values) {
+        match run(rest, key, at + next, values) {
             Outcome::Fail => {}
             outcome => return outcome,
         }
+        length = next + here[next..].chars().next().map_or(1, char::len_utf8);
     }
     Outcome::SegmentExhausted
+}
+
+/// The first length from `from` on at which a capture within the segment may end: where the literal that follows
+/// begins (its first byte; that is a character border), else anywhere.
+fn next_end(rest: &[Token], here: &str, within: &str, from: usize) -> Option<usize> {
+    match rest.first() {
+        Some(Token::Literal(text)) => {
+            let candidates = here.as_bytes().get(from..here.len().min(within.len() + 1))?;
+            candidates.iter().position(|byte| *byte == text.as_bytes()[0]).map(|found| from + found)
+        }
+        None => (from <= within.len()).then_some(within.len()),
+        Some(_) => (from <= within.len()).then_some(from),
+    }
 }
 
 /// `**`: each length, shortest first.

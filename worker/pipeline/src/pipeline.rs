@@ -5,8 +5,8 @@
 
 use crate::archive::Archive;
 use crate::pattern;
-use crate::spec::{Direction, Edge, Over, PipelineSpec, Statistic};
-use crate::time::{Day, Span};
+use crate::spec::{Direction, Edge, Invalid, Over, PipelineSpec, Statistic};
+use crate::time::{DAY_NS, Day, Span, words};
 
 /// A pipeline with its archive, ready to plan and compute.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,27 @@ pub struct Pipeline {
     pub shard_bytes: u64,
     /// The words as written, for what needs no checking: `result`, `workers`, `schedule`, `onChange`.
     pub spec: PipelineSpec,
+}
+
+/// How long files of old versions stay readable, when nothing is said.
+pub const RETENTION_DEFAULT_NS: i64 = 7 * DAY_NS;
+
+impl Pipeline {
+    /// What becomes of invalid rows (`result.invalid`, Keep).
+    pub fn invalid(&self) -> Invalid {
+        self.spec.result.invalid.unwrap_or(Invalid::Keep)
+    }
+
+    /// How long files of old versions stay readable (`result.retention`, 7d), ns.
+    pub fn retention_ns(&self) -> i64 {
+        let written = self.spec.result.retention.as_deref().map(words::duration_ns);
+        written.and_then(Result::ok).unwrap_or(RETENTION_DEFAULT_NS)
+    }
+
+    /// Index of the signal whose observations are the base rows; `None` for a grid.
+    pub fn row_signal(&self) -> Option<usize> {
+        row_signal(&self.rows, &self.events)
+    }
 }
 
 /// Shell-like patterns over robot names: included by any of `include` (all when empty), excluded by none of `exclude`.
@@ -103,6 +124,15 @@ pub enum Rows {
         /// Rows without an onset to compare with.
         controls: Option<Controls>,
     },
+}
+
+/// Index of the signal whose observations are the base rows; `None` for a grid.
+pub(crate) fn row_signal(rows: &Rows, events: &[Event]) -> Option<usize> {
+    match rows {
+        Rows::Signal { signal } => Some(*signal),
+        Rows::Grid { .. } => None,
+        Rows::Event { event, .. } => Some(events[*event].signal),
+    }
 }
 
 /// How control rows are drawn.

@@ -3,7 +3,7 @@
 //! Durations and byte sizes stay text (`42s`, `256Mi`) so that a mistake can be reported at its path with all the others.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// The API version of all three kinds.
@@ -197,9 +197,9 @@ words!(
         Skew = "skew",
         /// Population g2, excess.
         Kurtosis = "kurtosis",
-        /// Mean of |v[i] - v[i-1]|.
+        /// Mean distance of consecutive values.
         MeanAbsChange = "mean_abs_change",
-        /// Greatest |v[i] - v[i-1]|.
+        /// Greatest distance of consecutive values.
         MaxAbsChange = "max_abs_change",
         /// 5th percentile, type 7.
         P05 = "p05",
@@ -219,6 +219,23 @@ words!(
         TimeSinceChange = "time_since_change",
     }
 );
+
+/// A word enum with the word `Null`, which unquoted YAML (and so Kubernetes) turns into null on the way.
+trait NullWord {
+    const NULL: Self;
+}
+
+impl NullWord for Infinite {
+    const NULL: Self = Self::Null;
+}
+
+impl NullWord for OnMismatch {
+    const NULL: Self = Self::Null;
+}
+
+fn null_is_a_word<'de, D: Deserializer<'de>, T: NullWord + Deserialize<'de>>(found: D) -> Result<Option<T>, D::Error> {
+    Ok(Some(Option::deserialize(found)?.unwrap_or(T::NULL)))
+}
 
 /// Declares a struct of words: camelCase, unknown fields refused.
 macro_rules! spec {
@@ -251,6 +268,7 @@ spec!(
     /// Where an archive or a result lies.
     StoreSpec {
         /// `s3://bucket/prefix/`, `file:///folder/`, or a folder relative to the file (local runs only).
+        #[schemars(extend("example" = "s3://bucket/prefix/"))]
         pub url: String,
         /// Only for S3-compatible stores.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -285,17 +303,21 @@ spec!(
         /// Where telemetry lies.
         pub store: StoreSpec,
         /// Key pattern below the store's URL.
+        #[schemars(extend("example" = "{date}.zip"))]
         pub objects: String,
         /// Member pattern inside a zip or tar; absent for plain objects.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "{robot}/{millis}.json.gz"))]
         pub members: Option<String>,
         /// How the bytes are laid out.
         pub format: Format,
         /// How far an observation may stray from its member's stamp (10m).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "10m"))]
         pub lateness: Option<String>,
         /// How much time follows a member's stamp (0s).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "5s"))]
         pub covers: Option<String>,
         /// Where the robot's name comes from.
         pub robot: RobotSpec,
@@ -312,6 +334,7 @@ spec!(
     RobotSpec {
         /// Name of a capture.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "robot"))]
         pub capture: Option<String>,
         /// JSON pointer into the document.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -326,6 +349,7 @@ spec!(
     LimitsSpec {
         /// After decompression (64Mi).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "64Mi"))]
         pub member_bytes: Option<String>,
         /// Nesting (64).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -342,6 +366,7 @@ spec!(
         pub name: String,
         /// Walk to the records; absent: the whole document.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "/current[*]"))]
         pub at: Option<String>,
         /// Only records whose text there is that value.
         #[serde(rename = "match", default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -381,6 +406,7 @@ spec!(
         pub format: Option<String>,
         /// IANA time zone of naive texts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "Europe/Berlin"))]
         pub zone: Option<String>,
     }
 );
@@ -406,6 +432,7 @@ spec!(
         pub format: Option<String>,
         /// IANA time zone of naive timestamps.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "Europe/Berlin"))]
         pub zone: Option<String>,
         /// Multiplied first (1).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -419,11 +446,13 @@ spec!(
         /// JSON texts that mean null.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub nulls: Vec<String>,
-        /// What becomes of infinities (Keep).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// What becomes of infinities (Keep). YAML reads an unquoted `Null` as null: it means the word.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_word")]
+        #[schemars(extend("nullable" = true))]
         pub infinite: Option<Infinite>,
-        /// What becomes of a value that does not fit (Quarantine).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// What becomes of a value that does not fit (Quarantine). YAML reads an unquoted `Null` as null: it means the word.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_a_word")]
+        #[schemars(extend("nullable" = true))]
         pub on_mismatch: Option<OnMismatch>,
     }
 );
@@ -432,6 +461,7 @@ spec!(
     /// `spec` of a Pipeline.
     PipelineSpec {
         /// Name of the Archive.
+        #[schemars(extend("example" = "ur3"))]
         pub archive: String,
         /// Which robots take part.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -495,8 +525,10 @@ spec!(
     /// Whole UTC days, half-open.
     RangeSpec {
         /// First day, `YYYY-MM-DD`.
+        #[schemars(extend("example" = "2022-10-01"))]
         pub from: String,
         /// Day after the last.
+        #[schemars(extend("example" = "2022-11-01"))]
         pub to: String,
     }
 );
@@ -508,12 +540,14 @@ spec!(
         pub signal: Option<String>,
         /// A grid with this step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "1s"))]
         pub every: Option<String>,
         /// Signal that keeps the grid alive.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub during: Option<String>,
         /// How long (30s).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "30s"))]
         pub alive: Option<String>,
         /// The onsets of this event.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -529,9 +563,11 @@ spec!(
         /// How many per onset.
         pub per_event: u32,
         /// Least distance from every onset.
+        #[schemars(extend("example" = "120s"))]
         pub apart: String,
         /// Greatest distance from its own (1h).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "1h"))]
         pub within: Option<String>,
         /// Seed (0).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -546,15 +582,18 @@ spec!(
         /// Its signal.
         pub signal: String,
         /// SQL condition over the signal's columns.
+        #[schemars(extend("example" = "protective_stop"))]
         pub when: String,
         /// Which change (Rise).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub edge: Option<Edge>,
         /// Onsets closer than this are dropped (0s).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "0s"))]
         pub refractory: Option<String>,
         /// State older than this is forgotten (10m).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "10m"))]
         pub memory: Option<String>,
     }
 );
@@ -567,6 +606,7 @@ spec!(
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub direction: Option<Direction>,
         /// Greatest distance.
+        #[schemars(extend("example" = "500ms"))]
         pub tolerance: String,
         /// Columns (all).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -579,6 +619,7 @@ spec!(
         /// Its name.
         pub name: String,
         /// SQL expression.
+        #[schemars(extend("example" = "abs(current.j0)"))]
         pub expression: String,
     }
 );
@@ -586,6 +627,7 @@ spec!(
     /// A look-back window.
     WindowSpec {
         /// Its length.
+        #[schemars(extend("example" = "42s"))]
         pub span: String,
         /// What it looks at (Rows).
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -620,6 +662,7 @@ spec!(
         pub count: Option<u64>,
         /// Greatest hole.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "5s"))]
         pub gap: Option<String>,
     }
 );
@@ -630,9 +673,11 @@ spec!(
         pub event: String,
         /// How far ahead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "10s"))]
         pub horizon: Option<String>,
         /// How much warning (0s).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "0s"))]
         pub lead: Option<String>,
     }
 );
@@ -641,7 +686,7 @@ spec!(
     ResultSpec {
         /// Where.
         pub store: StoreSpec,
-        /// Partition columns; only `[date]` ([date]).
+        /// Partition columns; only `[date]`, which is the default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub partition_by: Option<Vec<String>>,
         /// What becomes of invalid rows (Keep).
@@ -649,6 +694,7 @@ spec!(
         pub invalid: Option<Invalid>,
         /// How long files of old versions stay readable (7d).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "7d"))]
         pub retention: Option<String>,
     }
 );
@@ -660,9 +706,11 @@ spec!(
         pub failed_shards: Option<u64>,
         /// Greatest share in quarantine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "1%"))]
         pub quarantined: Option<String>,
         /// Greatest share late.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "1%"))]
         pub late: Option<String>,
         /// Least share of matched rows.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -678,6 +726,7 @@ spec!(
         /// The signal.
         pub signal: String,
         /// The share, such as `90%`.
+        #[schemars(extend("example" = "90%"))]
         pub share: String,
     }
 );
@@ -688,6 +737,7 @@ spec!(
         pub columns: Vec<String>,
         /// Greatest change of the share of nulls.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "5%"))]
         pub null_share: Option<String>,
         /// Greatest shift of the mean, in standard deviations of the base.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -699,6 +749,7 @@ spec!(
     ShardsSpec {
         /// Aim for stored bytes per shard (256Mi).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "256Mi"))]
         pub bytes: Option<String>,
     }
 );
@@ -710,6 +761,7 @@ spec!(
         pub parallelism: Option<u32>,
         /// Runs predicted shorter than this are finished by the plan pod.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "1m"))]
         pub inline: Option<String>,
         /// Image of the worker.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -722,6 +774,7 @@ spec!(
         pub retries: Option<u32>,
         /// Greatest duration of a Run.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "6h"))]
         pub deadline: Option<String>,
         /// Pod template fields.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -784,12 +837,14 @@ spec!(
         pub cron: Vec<String>,
         /// IANA time zone (Etc/UTC).
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "Etc/UTC"))]
         pub time_zone: Option<String>,
         /// What to do about an active Run (Forbid).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub concurrency: Option<Concurrency>,
         /// How late a start may be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("example" = "1h"))]
         pub starting_deadline: Option<String>,
         /// No new Runs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -806,6 +861,7 @@ spec!(
     /// Runs when the archive has a new version.
     OnChangeSpec {
         /// How often to look.
+        #[schemars(extend("example" = "5m"))]
         pub poll: String,
     }
 );
@@ -814,6 +870,7 @@ spec!(
     /// `spec` of a Run.
     RunSpec {
         /// Name of the Pipeline.
+        #[schemars(extend("example" = "ur3-stops"))]
         pub pipeline: String,
         /// Days to recompute; the others are carried over unchanged.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -130,7 +130,7 @@ fn days_in_month(year: i32, month: i32) -> i32 {
 }
 
 /// A half-open span of time `[from_ns, to_ns)`. `i64::MIN..i64::MAX` stands for all time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Span {
     /// First instant, ns.
     pub from_ns: i64,

@@ -144,7 +144,8 @@ proptest! {
 #[test]
 fn a_day_ordered_robot_by_robot_is_cut_by_robot() {
     let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
-    let members: Vec<_> = (0..4).flat_map(|r| (0..24).map(move |h| member(r * 24 + h, r as u32, h as i64 * 3_600, 100))).collect();
+    let members: Vec<_> =
+        (0..4).flat_map(|r| (0..24).map(move |h| member(r * 24 + h, r as u32, h as i64 * 3_600, 100))).collect();
     let parts = survey(sight, &members).parts(2_400);
     assert!(parts.len() > 1);
     assert!(parts.iter().all(|part| part.span.to_ns - part.span.from_ns == DAY_NS));
@@ -153,8 +154,9 @@ fn a_day_ordered_robot_by_robot_is_cut_by_robot() {
 #[test]
 fn a_day_ordered_by_time_is_cut_by_time_but_not_below_four_contexts() {
     let sight = Sight { back_ns: 1_800 * SECOND_NS, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
-    let members: Vec<_> = (0..24).flat_map(|h| (0..4).map(move |r| member(h * 4 + r, r as u32, h as i64 * 3_600, 100))).collect();
-    let parts = survey(sight, &members).parts(1_200);
+    let members: Vec<_> =
+        (0..24).flat_map(|h| (0..4).map(move |r| member(h * 4 + r, r as u32, h as i64 * 3_600, 100))).collect();
+    let parts = survey(sight, &members).parts(4_800);
     let hours = |part: &Part| (part.span.to_ns - part.span.from_ns) / (3_600 * SECOND_NS);
     assert!(parts.iter().all(|part| part.bucket.bits == 0 && hours(part) == 12), "{parts:?}");
     let finest = survey(sight, &members).parts(1);

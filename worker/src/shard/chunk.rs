@@ -19,21 +19,25 @@ pub(crate) struct Pick {
 }
 
 /// Splits `picks`, in archive order, into chunks of whole robots of at most `bytes_max` stored bytes; one robot is never
-/// split. Where a name does not tell the robot there is one chunk. No picks: no chunks.
+/// split, and members whose names tell no robot stay together. No picks: no chunks.
 pub(crate) fn chunks(picks: Vec<Pick>, bytes_max: u64) -> Vec<Vec<Pick>> {
     let mut bytes_by_robot: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     for pick in &picks {
-        let Some(robot) = &pick.member.robot else { return vec![picks] };
-        let bytes = bytes_by_robot.entry(Arc::clone(robot)).or_default();
+        let bytes = bytes_by_robot.entry(robot(pick)).or_default();
         *bytes = bytes.saturating_add(pick.member.stored_bytes);
     }
     let (numbers, count) = number(bytes_by_robot, bytes_max);
     let mut chunks = vec![Vec::new(); count];
     for pick in picks {
-        let number = pick.member.robot.as_ref().and_then(|robot| numbers.get(robot)).copied().unwrap_or_default();
+        let number = numbers[&robot(&pick)];
         chunks[number].push(pick);
     }
     chunks
+}
+
+/// The robot that a member's name tells; nameless ones are one.
+fn robot(pick: &Pick) -> Arc<str> {
+    pick.member.robot.clone().unwrap_or_default()
 }
 
 /// How often neighbours in archive order belong to different robots, as a share of all neighbours: 0 when each robot's members

@@ -4,6 +4,7 @@
 //! Not a general object store: copies, renames and conditional replacement are refused, because nothing of ours does them.
 //! Listings come sorted: the Delta kernel relies on it for every scheme but `file`.
 
+use crate::object::read_range;
 use archive::store::{Object, Put, Store, StoreError, Upload};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -101,7 +102,7 @@ impl ObjectStore for Bridge {
         if options.version.is_some() {
             pin.version = options.version;
         }
-        let bytes = self.store.read(&pin, range.clone()).await.map_err(translated)?;
+        let bytes = read_range(self.store.as_ref(), &pin, range.clone()).await.map_err(translated)?;
         Ok(result(meta, range, bytes))
     }
 
@@ -261,11 +262,11 @@ fn unsupported(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Memory;
+    use crate::testing::memory;
     use object_store::{GetRange, ObjectStoreExt};
 
     fn bridge() -> Bridge {
-        Bridge::new(Memory::shared())
+        Bridge::new(memory())
     }
 
     fn create() -> PutOptions {

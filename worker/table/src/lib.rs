@@ -9,8 +9,28 @@
 //! All bytes go through [`archive::store::Store`]; names are spelled in [`layout`]. Nothing here computes a row.
 
 pub mod bridge;
+pub mod checkpoint;
+mod columns;
+pub mod commit;
+pub mod decide;
+pub mod delta;
 pub mod error;
+pub mod gates;
+pub mod history;
 pub mod layout;
+pub mod ledger;
+pub mod members;
+mod object;
+pub mod part;
+pub mod patience;
+pub mod probe;
+pub mod quarantine;
+pub mod report;
+pub mod rows;
+pub mod sources;
+pub mod state;
+mod statistics;
+mod upload;
 
 #[cfg(test)]
 mod testing;

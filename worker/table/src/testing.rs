@@ -1,122 +1,21 @@
-//! Stores for this crate's tests: one in memory, and one that loses answers.
+//! Stores for this crate's tests: one in memory, and one around it that loses answers.
 
-use archive::store::{Object, Pin, Put, Store, StoreError, Upload};
+use archive::memory::MemoryStore;
+use archive::store::{Object, Pin, Put, Reading, Store, StoreError, Upload};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
-use std::collections::BTreeMap;
+use futures::stream::BoxStream;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-#[derive(Debug, Default)]
-struct Held {
-    objects: BTreeMap<String, (u64, Bytes)>,
-    states: u64,
-}
-
-/// A store in memory. Each state of a key has a tag of its own.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Memory {
-    held: Arc<Mutex<Held>>,
-}
-
-impl Memory {
-    pub(crate) fn shared() -> Arc<dyn Store> {
-        Arc::new(Self::default())
-    }
-
-    fn put_now(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
-        let mut held = self.held.lock().unwrap();
-        if when == Put::IfAbsent && held.objects.contains_key(key) {
-            return Err(StoreError::Exists { place: key.to_owned() });
-        }
-        held.states += 1;
-        let state = held.states;
-        let object = object(key, state, &bytes);
-        held.objects.insert(key.to_owned(), (state, bytes));
-        Ok(object)
-    }
-}
-
-fn object(key: &str, state: u64, bytes: &Bytes) -> Object {
-    let etag = Some(format!("s{state}"));
-    Object { key: key.to_owned(), bytes: bytes.len() as u64, etag, version: None, modified_ns: Some(1) }
-}
-
-fn gone(key: &str) -> StoreError {
-    StoreError::NotFound { place: key.to_owned() }
-}
-
-impl fmt::Display for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "memory")
-    }
-}
-
-#[async_trait]
-impl Store for Memory {
-    fn list(&self, prefix: &str) -> BoxStream<'_, Result<Object, StoreError>> {
-        let held = self.held.lock().unwrap();
-        let found = held.objects.iter().filter(|(key, _)| key.starts_with(prefix));
-        let mut objects: Vec<_> = found.map(|(key, (state, bytes))| Ok(object(key, *state, bytes))).collect();
-        objects.reverse();
-        stream::iter(objects).boxed()
-    }
-
-    async fn head(&self, key: &str) -> Result<Object, StoreError> {
-        Ok(self.get(key).await?.0)
-    }
-
-    async fn read(&self, pin: &Pin, range: Range<u64>) -> Result<Bytes, StoreError> {
-        let (object, bytes) = self.get(&pin.key).await?;
-        if pin.etag.is_some() && pin.etag != object.etag {
-            return Err(StoreError::Changed { place: pin.key.clone() });
-        }
-        let at = |end: u64| usize::try_from(end).unwrap_or(usize::MAX).min(bytes.len());
-        Ok(bytes.slice(at(range.start)..at(range.end)))
-    }
-
-    async fn get(&self, key: &str) -> Result<(Object, Bytes), StoreError> {
-        let held = self.held.lock().unwrap();
-        let (state, bytes) = held.objects.get(key).ok_or_else(|| gone(key))?;
-        Ok((object(key, *state, bytes), bytes.clone()))
-    }
-
-    async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
-        self.put_now(key, bytes, when)
-    }
-
-    async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
-        Ok(Box::new(MemoryUpload { store: self.clone(), key: key.to_owned(), bytes: Vec::new() }))
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.held.lock().unwrap().objects.remove(key);
-        Ok(())
-    }
-}
-
-struct MemoryUpload {
-    store: Memory,
-    key: String,
-    bytes: Vec<u8>,
-}
-
-#[async_trait]
-impl Upload for MemoryUpload {
-    async fn write(&mut self, piece: Bytes) -> Result<(), StoreError> {
-        self.bytes.extend_from_slice(&piece);
-        Ok(())
-    }
-
-    async fn finish(self: Box<Self>) -> Result<Object, StoreError> {
-        self.store.put_now(&self.key, self.bytes.into(), Put::Always)
-    }
-
-    async fn abort(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
-    }
+/// An empty store in memory.
+pub(crate) fn memory() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new())
 }
 
 /// What a faulty store does with the next conditional puts.
@@ -132,6 +31,8 @@ pub(crate) enum Fault {
     Busy,
     /// It does not write: no permission.
     Denied,
+    /// It ignores the condition.
+    Replaced,
 }
 
 /// A store around a store: each conditional put below a prefix meets the next fault of a list; then all is well.
@@ -157,6 +58,10 @@ impl fmt::Display for Faulty {
 
 #[async_trait]
 impl Store for Faulty {
+    fn reading(&self) -> Reading {
+        self.inner.reading()
+    }
+
     fn list(&self, prefix: &str) -> BoxStream<'_, Result<Object, StoreError>> {
         self.inner.list(prefix)
     }
@@ -176,6 +81,9 @@ impl Store for Faulty {
     async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
         let hit = when == Put::IfAbsent && key.starts_with(self.prefix);
         let fault = if hit { self.faults.lock().unwrap().pop() } else { None };
+        if fault == Some(Fault::Replaced) {
+            return self.inner.put(key, bytes, Put::Always).await;
+        }
         if matches!(fault, None | Some(Fault::Lost | Fault::Retried)) {
             let put = self.inner.put(key, bytes, when).await;
             if fault.is_none() {
@@ -198,4 +106,33 @@ impl Store for Faulty {
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.inner.delete(key).await
     }
+}
+
+/// The columns of a small result.
+pub(crate) fn schema() -> SchemaRef {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    Arc::new(Schema::new(vec![
+        Field::new("robot", DataType::Utf8, true),
+        Field::new("date", DataType::Date32, true),
+        Field::new("time", time, true),
+        Field::new("speed_v", DataType::Float64, true).with_metadata([("unit".to_owned(), "m/s".to_owned())].into()),
+        Field::new("speed_dt_us", DataType::Int64, true),
+        Field::new("valid", DataType::Boolean, true),
+    ]))
+}
+
+/// `count` rows of a robot on a day, a second apart; each third value is null.
+pub(crate) fn rows(robot: &str, day: i32, count: usize) -> RecordBatch {
+    let numbers = || (0..count).map(|row| i64::try_from(row).unwrap());
+    let start = i64::from(day) * 86_400_000_000;
+    let times = numbers().map(|row| start + row * 1_000_000);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(vec![robot; count])),
+        Arc::new(Date32Array::from(vec![day; count])),
+        Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+        Arc::new(numbers().map(|row| (row % 3 != 0).then_some(row as f64 * 0.5)).collect::<Float64Array>()),
+        Arc::new(Int64Array::from_iter_values(numbers().map(|row| -row))),
+        Arc::new(BooleanArray::from_iter(numbers().map(|row| Some(row % 2 == 0)))),
+    ];
+    RecordBatch::try_new(schema(), columns).unwrap()
 }

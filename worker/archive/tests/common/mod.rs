@@ -15,7 +15,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 /// An archive of `objects` with `members` in them.
-pub fn archive(objects: &str, members: Option<&str>) -> Archive {
+pub(crate) fn archive(objects: &str, members: Option<&str>) -> Archive {
     let url = "memory:".to_owned();
     let store = StoreSpec { url, endpoint: None, path_style: None, region: None, ca: None, credentials_secret: None };
     let robot = RobotRule { capture: Some("robot".to_owned()), document: None, on_conflict: OnConflict::Quarantine };
@@ -34,12 +34,12 @@ pub fn archive(objects: &str, members: Option<&str>) -> Archive {
 }
 
 /// Options of a zip member.
-pub fn options(method: CompressionMethod) -> SimpleFileOptions {
+pub(crate) fn options(method: CompressionMethod) -> SimpleFileOptions {
     SimpleFileOptions::default().compression_method(method)
 }
 
 /// A zip of these members, stored or deflated alike.
-pub fn zip_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>, method: CompressionMethod) -> Vec<u8> {
+pub(crate) fn zip_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>, method: CompressionMethod) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
         zip.start_file(name, options(method)).unwrap();
@@ -49,7 +49,7 @@ pub fn zip_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>, method
 }
 
 /// A tar of these members.
-pub fn tar_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+pub(crate) fn tar_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, bytes) in members {
         let mut header = tar::Header::new_gnu();
@@ -60,21 +60,25 @@ pub fn tar_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec
 }
 
 /// What an object holds, when all names are taken.
-pub struct Read {
-    pub object: Object,
-    pub members: Vec<Member>,
-    pub tally: Tally,
-    pub content_id: String,
+pub(crate) struct Read {
+    pub(crate) object: Object,
+    pub(crate) members: Vec<Member>,
+    pub(crate) tally: Tally,
+    pub(crate) content_id: String,
 }
 
 /// Every member of the bytes as one object of a store in memory.
-pub async fn members_of(bytes: Vec<u8>, pattern: &str) -> Result<Read, ArchiveError> {
+pub(crate) async fn members_of(bytes: Vec<u8>, pattern: &str) -> Result<Read, ArchiveError> {
     let store = MemoryStore::new();
     let object = store.insert("object", bytes);
     members_in(Arc::new(store), &archive("object", Some(pattern)), &object).await
 }
 
-pub async fn members_in(store: Arc<dyn Store>, archive: &Archive, object: &Object) -> Result<Read, ArchiveError> {
+pub(crate) async fn members_in(
+    store: Arc<dyn Store>,
+    archive: &Archive,
+    object: &Object,
+) -> Result<Read, ArchiveError> {
     let mut reading = Members::open(store, archive, 0, object).await?;
     let mut members = Vec::new();
     while let Some(chunk) = reading.next().await? {

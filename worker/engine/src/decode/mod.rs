@@ -28,6 +28,7 @@ mod text;
 mod trie;
 mod walk;
 
+pub use pipeline::plan::Role;
 pub use plan::{Plan, PlanError};
 
 use crate::account::{Account, Kind};
@@ -64,15 +65,6 @@ pub struct Source<'m> {
     pub stamp: Stamp,
     /// Whether this shard accounts for it.
     pub role: Role,
-}
-
-/// Whether a shard accounts for a member, or only looks at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// It is the shard's own: counted, and its refusals told.
-    Own,
-    /// It lies around the shard's span: its owner counts it.
-    Context,
 }
 
 /// Something refused, with its place.

@@ -17,7 +17,8 @@ pub(crate) struct Scope {
 impl Scope {
     /// A scope over `fields` (unique names, batch order) without any name to use yet.
     pub(crate) fn new(fields: Vec<(String, DataType)>) -> Self {
-        let fields: Vec<Field> = fields.into_iter().map(|(name, data_type)| Field::new(name, data_type, true)).collect();
+        let fields: Vec<Field> =
+            fields.into_iter().map(|(name, data_type)| Field::new(name, data_type, true)).collect();
         let schema = DFSchema::try_from(Schema::new(fields));
         // The layout makes the names; two equal ones are a broken promise of ours.
         let schema = schema.unwrap_or_else(|e| panic!("the columns of a row have unique names: {e}"));
@@ -40,7 +41,7 @@ impl Scope {
     }
 
     /// Every usable name, sorted.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.keys().map(String::as_str)
     }
 

@@ -4,7 +4,8 @@ use arrow::datatypes::{Field, Schema};
 
 /// `speed.mps` float64, `speed.n` int64, `speed.text` string, `speed.on` bool, `speed.Mixed` float64; `mps` alone too.
 fn scope() -> Scope {
-    let columns = [("mps", DataType::Float64), ("n", DataType::Int64), ("text", DataType::Utf8), ("on", DataType::Boolean)];
+    let columns =
+        [("mps", DataType::Float64), ("n", DataType::Int64), ("text", DataType::Utf8), ("on", DataType::Boolean)];
     let mut fields: Vec<_> = columns.into_iter().map(|(name, t)| (format!("speed.{name}"), t)).collect();
     fields.push(("speed.Mixed".to_owned(), DataType::Float64));
     fields.push(("mps".to_owned(), DataType::Float64));
@@ -21,7 +22,8 @@ fn batch() -> RecordBatch {
     let n = Int64Array::from(vec![Some(2), Some(0), None, Some(i64::MAX)]);
     let text = StringArray::from(vec![Some("7"), Some("x"), None, Some("")]);
     let on = BooleanArray::from(vec![Some(true), Some(false), None, Some(true)]);
-    let columns: Vec<ArrayRef> = vec![Arc::new(mps.clone()), Arc::new(n), Arc::new(text), Arc::new(on), Arc::new(mps.clone()), Arc::new(mps)];
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(mps.clone()), Arc::new(n), Arc::new(text), Arc::new(on), Arc::new(mps.clone()), Arc::new(mps)];
     let fields: Vec<Field> =
         columns.iter().enumerate().map(|(i, c)| Field::new(format!("c{i}"), c.data_type().clone(), true)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()

@@ -80,9 +80,6 @@ pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
         );
     }
     for (_, column) in family(columns, |s| s == Statistic::Sum) {
-        frame.sweep(
-            |at, _| values[at],
-            |rows, windows: &[Total]| fill(&mut column[rows], windows, |total| total.0),
-        );
+        frame.sweep(|at, _| values[at], |rows, windows: &[Total]| fill(&mut column[rows], windows, |total| total.0));
     }
 }

@@ -82,11 +82,11 @@ impl Output {
     fn append(&mut self, more: Self) {
         match (self, more) {
             (Self::Number(values, valid), Self::Number(more, more_valid)) => {
-                *valid = joined(values.len(), valid.take(), more.len(), more_valid);
+                *valid = behind((values.len(), valid.as_ref()), (more.len(), more_valid.as_ref()));
                 values.extend(more);
             }
             (Self::Integer(values, valid), Self::Integer(more, more_valid)) => {
-                *valid = joined(values.len(), valid.take(), more.len(), more_valid);
+                *valid = behind((values.len(), valid.as_ref()), (more.len(), more_valid.as_ref()));
                 values.extend(more);
             }
             (Self::Take(values), Self::Take(more)) => values.extend(more),
@@ -100,10 +100,14 @@ fn some_null(valid: BooleanBuffer) -> Option<NullBuffer> {
     Some(NullBuffer::new(valid)).filter(|valid| valid.null_count() > 0)
 }
 
-fn joined(len: usize, valid: Option<NullBuffer>, more: usize, more_valid: Option<NullBuffer>) -> Option<NullBuffer> {
-    let is_valid = |valid: &Option<NullBuffer>, at: usize| valid.as_ref().is_none_or(|valid| valid.is_valid(at));
+/// A number of rows and their validity.
+type Validity<'a> = (usize, Option<&'a NullBuffer>);
+
+/// The validity of rows with others behind them.
+fn behind((len, valid): Validity<'_>, (more, more_valid): Validity<'_>) -> Option<NullBuffer> {
+    let is_valid = |valid: Option<&NullBuffer>, at: usize| valid.is_none_or(|valid| valid.is_valid(at));
     some_null(BooleanBuffer::collect_bool(len + more, |at| {
-        if at < len { is_valid(&valid, at) } else { is_valid(&more_valid, at - len) }
+        if at < len { is_valid(valid, at) } else { is_valid(more_valid, at - len) }
     }))
 }
 

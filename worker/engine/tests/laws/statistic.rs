@@ -7,9 +7,28 @@ use fleetloom_engine::window::{Bounds, End, Window, bounds};
 use pipeline::spec::Statistic::{self, *};
 use proptest::prelude::*;
 
-const OF_NUMBERS: [Statistic; 20] = [
-    Count, Mean, Std, Min, Max, Range, Sum, First, Last, Delta, Slope, Rms, Skew, Kurtosis, MeanAbsChange, MaxAbsChange, P05,
-    P25, P50, P95,
+const OF_NUMBERS: [Statistic; 21] = [
+    Count,
+    Mean,
+    Std,
+    Min,
+    Max,
+    Range,
+    Sum,
+    First,
+    Last,
+    Delta,
+    Slope,
+    Rms,
+    Skew,
+    Kurtosis,
+    MeanAbsChange,
+    MaxAbsChange,
+    P05,
+    P25,
+    P50,
+    P75,
+    P95,
 ];
 const OF_BOOL: [Statistic; 6] = [Count, First, Last, FractionTrue, Changes, TimeSinceChange];
 const OF_TEXT: [Statistic; 5] = [Count, First, Last, Changes, TimeSinceChange];
@@ -269,7 +288,9 @@ fn agree(case: &Case, sees_known: bool) -> Result<(), TestCaseError> {
                 _ if is_rounded => {}
                 (Some(got), Some((wanted, within))) if got == wanted || (got - wanted).abs() <= within => {}
                 (got, wanted) => prop_assert!(
-                    false, "{statistic:?} of {:?} at row {row}: {got:?} instead of {wanted:?}", sample.values
+                    false,
+                    "{statistic:?} of {:?} at row {row}: {got:?} instead of {wanted:?}",
+                    sample.values
                 ),
             }
         }
@@ -401,5 +422,24 @@ fn equal_values_have_exactly_their_mean_and_no_spread() {
     for row in 10..1_000 {
         let got: Vec<Option<f64>> = outputs.iter().map(|output| entry(output, row)).collect();
         assert_eq!(got, [Some(0.1), Some(0.0), None, None, Some(0.0), Some(0.1)]);
+    }
+}
+
+#[test]
+fn many_rows_that_see_what_is_known_are_computed_in_pieces() {
+    let times: Vec<i64> = (0..4_000).collect();
+    let values: Vec<f64> = times.iter().map(|t| if t % 7 == 0 { f64::NAN } else { (*t as f64).sin() }).collect();
+    let bools: Vec<bool> = values.iter().map(|value| *value > 0.5).collect();
+    let window = Window { span_ns: 420, end: End::BeforeRow };
+    let bounds = bounds(&times, &times, window).unwrap();
+    let all = View { rows: &times, times: &times, known: None, bounds: &bounds, window };
+    let seen = View { known: Some(&times), ..all };
+    let numbers = |view: &View<'_>| compute(view, Series::Number(&values), None, &OF_NUMBERS);
+    let truths = |view: &View<'_>| compute(view, Series::Bool(&bools), None, &OF_BOOL);
+    let outputs = numbers(&all).into_iter().chain(truths(&all));
+    for (all, seen) in outputs.zip(numbers(&seen).into_iter().chain(truths(&seen))) {
+        for row in 0..times.len() {
+            assert_eq!(bits(&all, row), bits(&seen, row), "row {row}");
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::member::Member;
 use crate::pipeline::{DayRange, Pipeline};
 use crate::reach::reach;
 use crate::spec::OnConflict;
-use crate::time::{Day, Span};
+use crate::time::Span;
 use key::InputsHasher;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -200,11 +200,7 @@ pub fn robots_known(archive: &Archive) -> bool {
 /// The parts that meet the days `range`, cut to them.
 pub fn within(parts: Vec<Part>, range: Option<DayRange>) -> Vec<Part> {
     let Some(DayRange { from, to }) = range else { return parts };
-    let days = Span { from_ns: day_start(from), to_ns: day_start(to) };
+    let days = Span { from_ns: from.start_ns(), to_ns: to.start_ns() };
     let cut = |part: Part| part.span.intersect(days).map(|span| Part { span, ..part });
     parts.into_iter().filter_map(cut).collect()
-}
-
-fn day_start(day: Day) -> i64 {
-    part::day_start(day.0)
 }

@@ -81,7 +81,7 @@ impl Sight {
     pub fn window(self, stamp: Stamp) -> Option<Span> {
         let (from_ns, covers_ns) = match stamp {
             Stamp::At(ns) => (ns, self.covers_ns),
-            Stamp::Day(day) => (day_start(day.0), DAY_NS.max(self.covers_ns)),
+            Stamp::Day(day) => (day.start_ns(), DAY_NS.max(self.covers_ns)),
             Stamp::Absent => return None,
         };
         Some(Span {
@@ -111,10 +111,10 @@ impl Part {
             return None;
         }
         let Some(window) = sight.window(stamp) else { return Some(Role::Own) };
-        if self.span.holds(stamp_start(stamp)) {
+        if self.span.contains(stamp_start(stamp)) {
             return Some(Role::Own);
         }
-        window.meets(sight.context(self.span)).then_some(Role::Context)
+        window.intersect(sight.context(self.span)).is_some().then_some(Role::Context)
     }
 }
 
@@ -127,12 +127,7 @@ pub fn member_robot(member: &Member) -> Option<u64> {
 fn stamp_start(stamp: Stamp) -> i64 {
     match stamp {
         Stamp::At(ns) => ns,
-        Stamp::Day(day) => day_start(day.0),
+        Stamp::Day(day) => day.start_ns(),
         Stamp::Absent => i64::MIN,
     }
-}
-
-/// First instant of a day, ns.
-pub(super) fn day_start(day: i32) -> i64 {
-    i64::from(day).saturating_mul(DAY_NS)
 }

@@ -3,15 +3,13 @@
 //! Cuts are stable: a day's parts follow from that day's members alone, so new data never moves another day's cut. They
 //! depend on names and stored sizes only: no measured figure, no worker's memory.
 
-use super::part::{Bucket, Part, Sight, day_start};
+use super::part::{Bucket, Part, Sight};
 use crate::member::{Member, Stamp};
-use crate::time::{DAY_NS, Span};
+use crate::time::{Day, HOUR_NS, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Hours of a day: the finest cut in time.
 const HOURS: u8 = 24;
-/// One hour, ns.
-const HOUR_NS: i64 = DAY_NS / HOURS as i64;
 /// A part in time spans at least this many times its context: below that, reading context costs more than it spreads.
 const CONTEXTS_MIN: i64 = 4;
 /// Deepest halving of the robots: two robots that share so many bits stay together.
@@ -36,8 +34,8 @@ struct DaySurvey {
 #[derive(Debug)]
 pub struct Survey {
     sight: Sight,
-    by_day: BTreeMap<i32, DaySurvey>,
-    reached: BTreeSet<i32>,
+    by_day: BTreeMap<Day, DaySurvey>,
+    reached: BTreeSet<Day>,
     robots_known: bool,
     stampless: Option<DaySurvey>,
 }
@@ -53,11 +51,11 @@ impl Survey {
         let robot = robot.unwrap_or_default();
         let (survey, hour) = match member.stamp {
             Stamp::At(ns) => {
-                let day = day_of(ns);
+                let day = Day::of(ns);
                 (self.by_day.entry(day).or_default(), hour_of(ns, day))
             }
             Stamp::Day(day) => {
-                let survey = self.by_day.entry(day.0).or_default();
+                let survey = self.by_day.entry(day).or_default();
                 survey.whole_day = true;
                 (survey, 0)
             }
@@ -65,7 +63,8 @@ impl Survey {
         };
         survey.add(robot, hour, member.stored_bytes);
         if let Some(window) = self.sight.window(member.stamp) {
-            self.reached.extend(day_of(window.from_ns)..=day_of(window.to_ns.saturating_sub(1)));
+            let (first, last) = (Day::of(window.from_ns), Day::of(window.to_ns.saturating_sub(1)));
+            self.reached.extend((first.0..=last.0).map(Day));
         }
     }
 
@@ -76,7 +75,7 @@ impl Survey {
         if self.stampless.is_some() {
             let all = self.whole();
             self.cut(&all, Piece { hours: (0, 1), bucket: Bucket::ALL }, bytes_max, &mut |piece| {
-                parts.push(Part { span: Span { from_ns: i64::MIN, to_ns: i64::MAX }, bucket: piece.bucket });
+                parts.push(Part { span: Span::ALL, bucket: piece.bucket });
             });
         } else {
             let empty = DaySurvey::default();
@@ -145,8 +144,12 @@ impl DaySurvey {
     }
 
     fn within(&self, piece: Piece) -> impl Iterator<Item = (u64, u64)> {
-        let inside = move |robot: u64, hour: u8| (piece.hours.0..piece.hours.1).contains(&hour) && piece.bucket.holds(robot);
-        self.cells.iter().filter(move |((robot, hour), _)| inside(*robot, *hour)).map(|((robot, _), bytes)| (*robot, *bytes))
+        let inside =
+            move |robot: u64, hour: u8| (piece.hours.0..piece.hours.1).contains(&hour) && piece.bucket.holds(robot);
+        self.cells
+            .iter()
+            .filter(move |((robot, hour), _)| inside(*robot, *hour))
+            .map(|((robot, _), bytes)| (*robot, *bytes))
     }
 
     fn bytes(&self, piece: Piece) -> u64 {
@@ -167,18 +170,13 @@ struct Piece {
 }
 
 impl Piece {
-    fn span(self, day: i32) -> Span {
-        let at = |hour: u8| day_start(day).saturating_add(i64::from(hour) * HOUR_NS);
+    fn span(self, day: Day) -> Span {
+        let at = |hour: u8| day.start_ns().saturating_add(i64::from(hour) * HOUR_NS);
         Span { from_ns: at(self.hours.0), to_ns: at(self.hours.1) }
     }
 }
 
-/// The UTC day of an instant. Any `i64` ns is within ±106,752 days.
-fn day_of(ns: i64) -> i32 {
-    i32::try_from(ns.div_euclid(DAY_NS)).unwrap_or(i32::MAX)
-}
-
-fn hour_of(ns: i64, day: i32) -> u8 {
-    let hour = ns.saturating_sub(day_start(day)) / HOUR_NS;
+fn hour_of(ns: i64, day: Day) -> u8 {
+    let hour = ns.saturating_sub(day.start_ns()) / HOUR_NS;
     u8::try_from(hour).unwrap_or(0).min(HOURS - 1)
 }

@@ -1,0 +1,57 @@
+# What a person types here. Everything is built with --release: one profile is built, tested, shipped and measured.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PROGRAM := $(TARGET)/release/fleetloom
+VENV := $(HOME)/.cache/fleetloom/venv
+EXAMPLE := manifests/examples/ur3.yaml
+CARGO := cargo
+RETRY := .ci/retry
+
+.PHONY: help run build test test-local venv tools fetch check fmt lint docs rules clean-out
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+run: tools fetch build ## build the program, run the quickstart, show the table
+	$(PROGRAM) run -f $(EXAMPLE)
+	$(PROGRAM) show -f $(EXAMPLE) --pipeline ur3-stops
+	@echo
+	@echo "The tables lie in $(CURDIR)/out/ur3-stops and $(CURDIR)/out/ur3-before-stops (Delta Lake)."
+
+build: ## build the programs
+	$(CARGO) build --release --locked --workspace
+
+test: tools fetch venv test-local ## install whatever is missing and run every test
+
+test-local: build ## run every test with what is there
+	$(CARGO) test --release --locked --workspace --no-fail-fast
+
+venv: tools ## the Python environment of the tests, in ~/.cache
+	.ci/venv $(VENV)
+
+tools: ## the Debian packages that are missing
+	@.ci/tools
+
+fetch: tools
+	@$(RETRY) $(CARGO) fetch --locked --quiet
+
+check: ## does it compile
+	$(CARGO) check --release --locked --workspace --all-targets
+
+fmt: ## lay the code out
+	$(CARGO) fmt --all
+
+lint: tools fetch ## every lint is an error
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+docs: tools fetch ## the code's own documentation, every warning an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
+
+rules: fetch ## who may import whom, one Arrow, no long files
+	.ci/rules
+
+clean-out: ## remove what the examples published
+	rm -rf out

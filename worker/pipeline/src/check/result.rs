@@ -1,0 +1,134 @@
+//! Result, store and gate words: where the table goes, and what its publication may lose.
+
+use super::desk::Desk;
+use crate::archive::Archive;
+use crate::location::Location;
+use crate::pipeline::{Join, RETENTION_DEFAULT_NS, Tolerate};
+use crate::read::{Document, Spec};
+use crate::spec::{PipelineSpec, StoreSpec, TolerateSpec};
+use crate::time::{DAY_NS, words};
+
+/// Readers of the version before must be able to finish.
+const RETENTION_LEAST_NS: i64 = DAY_NS;
+/// Aim for the stored bytes of a shard, when nothing is said.
+const SHARD_BYTES: u64 = 256 << 20;
+
+/// The words with the result's URL made absolute.
+pub(super) fn check(words: &PipelineSpec, folder: Option<&str>, desk: &mut Desk) -> PipelineSpec {
+    let result = &words.result;
+    let store = store(&result.store, "spec.result.store", folder, desk);
+    if let Some(columns) = &result.partition_by
+        && columns != &["date"]
+    {
+        let what = format!("is [{}], but tables are partitioned by day only", columns.join(", "));
+        desk.report("spec.result.partitionBy", what, "write [date], or leave it out");
+    }
+    let retention_ns = desk.duration("spec.result.retention", result.retention.as_deref(), RETENTION_DEFAULT_NS);
+    if retention_ns < RETENTION_LEAST_NS {
+        let what = format!("is {}, too short for readers of the version before", words::duration_text(retention_ns));
+        desk.report("spec.result.retention", what, "write 24h or more");
+    }
+    let mut spec = words.clone();
+    spec.result.store = store;
+    spec
+}
+
+/// The store words with the URL in its one spelling. What needs S3 is refused until S3 is read.
+pub(super) fn store(words: &StoreSpec, path: &str, folder: Option<&str>, desk: &mut Desk) -> StoreSpec {
+    let mut store = words.clone();
+    let location = desk.take(&format!("{path}.url"), Location::parse(&words.url, folder));
+    match location {
+        Some(Location::S3 { .. }) => {
+            let remedy = "write a folder, or file:///folder/";
+            desk.report(&format!("{path}.url"), format!("is {}, and S3 is not supported yet", words.url), remedy);
+        }
+        Some(folder) => store.url = folder.to_string(),
+        None => {}
+    }
+    for (field, written) in [
+        ("endpoint", words.endpoint.is_some()),
+        ("region", words.region.is_some()),
+        ("pathStyle", words.path_style.is_some()),
+        ("ca", words.ca.is_some()),
+    ] {
+        if written {
+            desk.report(&format!("{path}.{field}"), "is only for S3, which is not supported yet", "leave it out");
+        }
+    }
+    if let Some(secret) = &words.credentials_secret {
+        desk.filled(&format!("{path}.credentialsSecret"), secret, "write the name of a Secret, or leave it out");
+    }
+    store
+}
+
+/// `shards.bytes`.
+pub(super) fn shard_bytes(words: &PipelineSpec, desk: &mut Desk) -> u64 {
+    let Some(text) = words.shards.as_ref().and_then(|shards| shards.bytes.as_ref()) else { return SHARD_BYTES };
+    let bytes = desk.take("spec.shards.bytes", words::size_bytes(text)).unwrap_or(SHARD_BYTES);
+    if bytes == 0 {
+        desk.report("spec.shards.bytes", "is 0", "write a size such as 256Mi");
+    }
+    bytes
+}
+
+/// The gates.
+pub(super) fn check_tolerate(
+    words: Option<&TolerateSpec>,
+    archive: &Archive,
+    joins: &[Option<Join>],
+    desk: &mut Desk,
+) -> Tolerate {
+    let mut gates = Tolerate { failed_shards: 0, quarantined: None, late: None, min_matched: Vec::new() };
+    let Some(words) = words else { return gates };
+    let mut share =
+        |path: &str, text: &Option<String>| text.as_ref().and_then(|text| desk.take(path, words::share(text)));
+    gates.failed_shards = words.failed_shards.unwrap_or(0);
+    gates.quarantined = share("spec.tolerate.quarantined", &words.quarantined);
+    gates.late = share("spec.tolerate.late", &words.late);
+    let joined: Vec<&str> = joins.iter().flatten().map(|join| archive.signals[join.signal].name.as_str()).collect();
+    let complete = joins.iter().all(Option::is_some);
+    let mut seen: Vec<&str> = Vec::new();
+    for (index, least) in words.min_matched.iter().enumerate() {
+        let path = format!("spec.tolerate.minMatched[{index}]");
+        let share = desk.take(&format!("{path}.share"), words::share(&least.share));
+        if seen.contains(&least.signal.as_str()) {
+            desk.report(&format!("{path}.signal"), format!("is {}, written twice", least.signal), "keep one of them");
+        }
+        seen.push(&least.signal);
+        let known = joined.contains(&least.signal.as_str());
+        if !known && complete {
+            desk.find(&format!("{path}.signal"), "joined signal", &least.signal, &joined);
+        }
+        gates.min_matched.extend(archive.signal(&least.signal).filter(|_| known).zip(share));
+    }
+    if !words.drift.is_empty() {
+        let what = "is not supported yet: versions are not compared with their base";
+        desk.report("spec.tolerate.drift", what, "leave it out");
+    }
+    gates
+}
+
+/// A result in an archive would become its own input, and two tables in one place would destroy each other.
+pub(super) fn check_apart(documents: &[Document], desk: &mut Desk) {
+    let at = |document: &Document, store: &StoreSpec| Location::parse(&store.url, document.folder.as_deref()).ok();
+    let mut results: Vec<(&Document, Location)> = Vec::new();
+    for document in documents {
+        let Spec::Pipeline(spec) = &document.spec else { continue };
+        let Some(result) = at(document, &spec.result.store) else { continue };
+        desk.open(document);
+        for other in documents {
+            let Spec::Archive(archive) = &other.spec else { continue };
+            let Some(source) = at(other, &archive.store) else { continue };
+            if source.holds(&result) || result.holds(&source) {
+                let place = if source.holds(&result) { "lies inside" } else { "holds" };
+                let what = format!("is {result}, which {place} the {} ({source})", other.label);
+                desk.report("spec.result.store.url", what, "write a place apart from every archive");
+            }
+        }
+        if let Some((other, place)) = results.iter().find(|(_, place)| place.holds(&result) || result.holds(place)) {
+            let what = format!("is {result}, where {} writes its table ({place})", other.label);
+            desk.report("spec.result.store.url", what, "give each pipeline a place of its own");
+        }
+        results.push((document, result));
+    }
+}

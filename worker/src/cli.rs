@@ -1,0 +1,381 @@
+//! The command line: verbs, their flags, and an example of each. No behaviour: that is in [`crate::command`].
+
+use crate::console::Color;
+use crate::simulate::Order;
+use crate::plan::Ask;
+use crate::work::{Effort, run_id};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use pipeline::spec;
+use pipeline::pipeline::DayRange;
+use pipeline::time::{Day, words};
+use std::path::PathBuf;
+
+/// Turns archives of robot telemetry into versioned, training-ready feature tables.
+#[derive(Debug, Parser)]
+#[command(name = "fleetloom", version, max_term_width = 100, after_help = EXAMPLES, propagate_version = true)]
+pub(crate) struct Cli {
+    /// How it speaks.
+    #[command(flatten)]
+    pub(crate) speech: Speech,
+    /// What it does.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fleetloom simulate --robots 5 --hours 2 --seed 7 --out fleet   a fleet to play with
+  fleetloom check -f fleet/fleetloom.yaml                        is the file right?
+  fleetloom run -f fleet/fleetloom.yaml                          archive in, feature table out
+  fleetloom show -f fleet/fleetloom.yaml                         what came out
+
+Exit codes: 0 done, 2 the request is wrong, 3 done with loss (--strict), 4 storage unavailable, 5 input changed,
+6 out of memory budget, 7 refused by a gate, 70 a bug, 143 asked to stop.";
+
+/// Flags of every verb.
+#[derive(Debug, Args)]
+pub(crate) struct Speech {
+    /// Least level of the log on stderr
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn, global = true, help_heading = "Output")]
+    pub(crate) log: Level,
+    /// When to colour stderr
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true, help_heading = "Output")]
+    pub(crate) color: Color,
+}
+
+/// Levels of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Level {
+    /// As tracing spells it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Find every mistake in the files, without reading any telemetry
+    #[command(after_help = "Example:\n  fleetloom check -f archive.yaml -f pipeline.yaml")]
+    Check(CheckArgs),
+    /// Turn the archive's current version into a new version of the table
+    #[command(after_help = "Examples:
+  fleetloom run -f fleet.yaml                                       what changed since the last version
+  fleetloom run -f fleet.yaml --range 2026-01-01..2026-01-08        these days only; others are carried over
+  fleetloom run -f fleet.yaml --dry-run                             say what would be computed, and why")]
+    Run(RunArgs),
+    /// Cut the archive into shards and store the plan (first act of a run)
+    #[command(after_help = "Example:\n  fleetloom plan -f fleet.yaml --json | jq -r .hash")]
+    Plan(PlanArgs),
+    /// Compute one shard of a stored plan (second act of a run)
+    #[command(after_help = "Example:\n  fleetloom shard -f fleet.yaml --plan 3b9c… --index 0")]
+    Shard(ShardArgs),
+    /// Publish the finished shards of a stored plan as one version (third act of a run)
+    #[command(after_help = "Example:\n  fleetloom commit -f fleet.yaml --plan 3b9c…")]
+    Commit(CommitArgs),
+    /// Print the physical plan that computes the rows
+    #[command(after_help = "Example:\n  fleetloom explain -f fleet.yaml --pipeline aborts")]
+    Explain(ExplainArgs),
+    /// Show a version of the table: schema, first rows, account, matches, ledger
+    #[command(after_help = "Examples:
+  fleetloom show -f fleet.yaml
+  fleetloom show -f fleet.yaml --version 3 --section rows --rows 20
+  fleetloom show -f fleet.yaml --section account --json | jq .account.rows")]
+    Show(ShowArgs),
+    /// Write a simulated fleet's archive, a pipeline over it, and the truth about it
+    #[command(after_help = "Examples:
+  fleetloom simulate --robots 60 --hours 1 --seed 7 --out fleet         43,200 documents, 121 MB of JSON
+  fleetloom simulate --robots 4 --hours 30 --dirty --out dirty          with damage, counted in dirty/truth.json")]
+    Simulate(SimulateArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  fleetloom completions bash > /etc/bash_completion.d/fleetloom")]
+    Completions(CompletionsArgs),
+}
+
+/// Which words a verb is about.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Words {
+    /// YAML files with an Archive and Pipelines; - is stdin
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only this Pipeline of the files
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+}
+
+/// What a process may take.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Budget {
+    /// Aim for at most this much memory, such as 512Mi
+    #[arg(long, value_name = "BYTES", value_parser = words::size_bytes, help_heading = "Resources")]
+    pub(crate) memory: Option<u64>,
+    /// Number of threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Resources")]
+    pub(crate) threads: Option<u16>,
+}
+
+impl Budget {
+    /// As asked, else the default.
+    pub(crate) fn effort(&self) -> Effort {
+        let Effort { threads, memory_bytes } = Effort::default();
+        Effort {
+            threads: self.threads.map_or(threads, usize::from),
+            memory_bytes: self.memory.unwrap_or(memory_bytes),
+        }
+    }
+}
+
+/// Cores of this machine that the process may use; 1 where the system does not say.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What is computed anew.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Scope {
+    /// Compute these UTC days only, half-open; the others are carried over unchanged
+    #[arg(long, value_name = "FROM..TO", value_parser = day_range)]
+    pub(crate) range: Option<DayRange>,
+    /// What to compute anew
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Recompute::Stale)]
+    pub(crate) recompute: Recompute,
+    /// Name of this run in the table's history [default: made up]
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
+}
+
+/// What is computed anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Recompute {
+    /// What changed
+    Stale,
+    /// Everything
+    All,
+}
+
+impl Scope {
+    /// What is asked of a plan; a name is made up where none is given.
+    pub(crate) fn ask(&self) -> Ask {
+        let recompute = match self.recompute {
+            Recompute::Stale => spec::Recompute::Stale,
+            Recompute::All => spec::Recompute::All,
+        };
+        Ask { run: self.run_id.clone().unwrap_or_else(run_id), range: self.range, recompute }
+    }
+}
+
+/// `fleetloom check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+}
+
+/// `fleetloom run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
+    /// Plan only: say what would be computed, and why
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// End with 3 when anything went to quarantine or failed
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom shard`.
+#[derive(Debug, Args)]
+pub(crate) struct ShardArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    /// The plan
+    #[arg(long, value_name = "HASH")]
+    pub(crate) plan: String,
+    /// Which of its stale shards, from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) index: u32,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
+}
+
+/// `fleetloom commit`.
+#[derive(Debug, Args)]
+pub(crate) struct CommitArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    /// The plan
+    #[arg(long, value_name = "HASH")]
+    pub(crate) plan: String,
+    /// Name of this run in the table's history [default: made up]
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+}
+
+/// `fleetloom show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    /// Which version [default: the last]
+    #[arg(long, value_name = "V")]
+    pub(crate) version: Option<u64>,
+    /// How many rows
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) rows: usize,
+    /// What to show; may be given several times [default: all]
+    #[arg(long, value_name = "PART", value_enum)]
+    pub(crate) section: Vec<Section>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A part of what `show` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Section {
+    /// Columns and their types
+    Schema,
+    /// The first rows
+    Rows,
+    /// Every observation and row, by what became of it
+    Account,
+    /// What the joins found
+    Matches,
+    /// The shards of the version
+    Ledger,
+}
+
+impl Section {
+    /// All, in the order shown.
+    pub(crate) const ALL: [Self; 5] = [Self::Schema, Self::Rows, Self::Account, Self::Matches, Self::Ledger];
+}
+
+/// `fleetloom simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Number of robots
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) robots: u32,
+    /// Length of the archive in hours
+    #[arg(long, value_name = "H", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) hours: u32,
+    /// What chance depends on: the same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Folder for archive/, fleetloom.yaml and truth.json
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) out: PathBuf,
+    /// Damage about one document in six; truth.json tells how
+    #[arg(long)]
+    pub(crate) dirty: bool,
+    /// Order of the members in a zip
+    #[arg(long, value_enum, default_value_t = Order::Robot)]
+    pub(crate) order: Order,
+    /// First UTC day
+    #[arg(long, value_name = "DATE", default_value = "2026-01-01", value_parser = Day::parse)]
+    pub(crate) start: Day,
+    /// Number of threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// `fleetloom completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// `2022-10-01..2022-11-01`, half-open and not empty.
+fn day_range(text: &str) -> Result<DayRange, String> {
+    let (from, to) = text.split_once("..").ok_or("write FROM..TO, such as 2022-10-01..2022-11-01")?;
+    let range = DayRange { from: Day::parse(from)?, to: Day::parse(to)? };
+    if range.from < range.to { Ok(range) } else { Err("ends before it begins; TO is the day after the last".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_a_one_line_about_and_an_example() {
+        for verb in Cli::command().get_subcommands() {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty() && !about.contains('\n'), "{}", verb.get_name());
+            assert!(
+                verb.get_after_help().is_some_and(|help| help.to_string().contains("fleetloom")),
+                "{}",
+                verb.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn several_files_and_stdin_are_taken() {
+        let cli = Cli::parse_from(["fleetloom", "check", "-f", "a.yaml", "b.yaml", "-f", "-"]);
+        let Verb::Check(args) = cli.verb else { panic!("not check") };
+        assert_eq!(args.words.files, ["a.yaml", "b.yaml", "-"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_range_is_half_open_and_not_empty() {
+        assert_eq!(day_range("1970-01-02..1970-01-03"), Ok(DayRange { from: Day(1), to: Day(2) }));
+        assert!(day_range("1970-01-02..1970-01-02").is_err());
+        assert!(day_range("1970-01-02").is_err());
+        assert!(day_range("1970-01-02..1970-02-30").is_err());
+    }
+}

@@ -1,0 +1,11 @@
+//! The verbs, one file each: arguments in, one call, text out.
+
+pub(crate) mod check;
+pub(crate) mod commit;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod shard;
+pub(crate) mod show;
+pub(crate) mod simulate;

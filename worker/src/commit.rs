@@ -1,0 +1,186 @@
+//! The commit: from the reports of a plan's shards to one version of the table.
+//!
+//! ```text
+//! plan ─► reports ─► ledger ─► account ─► gates ─► table::commit::publish ─► Committed
+//! ```
+
+use crate::fault::{Exit, Fault};
+use crate::work::{ENGINE, Work, now_ms};
+use archive::store::StoreError;
+use engine::account::Account;
+use futures::TryStreamExt;
+use pipeline::plan::{Bucket, Plan, Shard, State, digest};
+use pipeline::time::{Day, SECOND_NS, Span};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use table::commit::{Outcome, Publication, publish};
+use table::decide::{Other, Why};
+use table::gates::judge;
+use table::layout;
+use table::ledger::{Failure, Ledger, LedgerLine, LineState};
+use table::patience::Patience;
+use table::report::{Report, read_reports};
+use table::state::TableState;
+
+/// What became of a plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Committed {
+    /// The table's version that holds the plan's rows.
+    pub(crate) version: u64,
+    /// Whether this command made it.
+    pub(crate) published: bool,
+    /// The whole version's account.
+    pub(crate) account: Account,
+    /// All shards of the version.
+    pub(crate) ledger: Ledger,
+}
+
+/// Publishes what the reports of a plan's shards say, if it passes the gates. Safe to repeat.
+pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Committed, Fault> {
+    let base = base_of(work, plan).await?;
+    let ledger = ledger(work, plan, base.as_ref()).await?;
+    let mut account = Account::default();
+    ledger.accounts().for_each(|shard| account.merge(shard));
+    let failed = ledger.count(LineState::Failed) as u64;
+    let gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
+    let publication = Publication {
+        run: run.to_owned(),
+        plan: plan.hash(),
+        source: plan.source.clone(),
+        pipeline: plan.pipeline.clone(),
+        meaning: meaning_hash(plan),
+        engine: ENGINE.to_owned(),
+        schema: Arc::clone(work.compiled.schema()),
+        retention_s: u64::try_from(work.pipeline().retention_ns() / SECOND_NS).unwrap_or_default(),
+        base,
+        ledger,
+        gates,
+        now_ms: now_ms(),
+    };
+    let outcome = publish(&work.result, &publication, Patience::default()).await?;
+    let (version, published) = version_of(work, outcome)?;
+    Ok(Committed { version, published, account, ledger: publication.ledger })
+}
+
+/// Hash of the words that touch rows.
+pub(crate) fn meaning_hash(plan: &Plan) -> String {
+    digest(plan.meaning.to_string().as_bytes())
+}
+
+/// The version that the plan was made against.
+async fn base_of(work: &Work, plan: &Plan) -> Result<Option<TableState>, Fault> {
+    match plan.base {
+        None => Ok(None),
+        Some(version) => Ok(TableState::open(&work.result, Some(version)).await?),
+    }
+}
+
+/// A line for every shard of the plan, and one for every shard of the base that lies outside the run's range.
+async fn ledger(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<Ledger, Fault> {
+    let keys: Vec<String> = plan.shards.iter().map(|shard| shard.key.clone()).collect();
+    let mut reports = read_reports(work.result.as_ref(), &keys).await?;
+    let mut failures = failures(work, plan).await?;
+    let mut lines = carried(work, plan, base).await?;
+    for shard in &plan.shards {
+        lines.push(line(shard, reports.remove(&shard.key), failures.remove(&shard.key)));
+    }
+    lines.sort_by_key(|line| (line.span, line.robots.clone()));
+    Ok(Ledger { lines })
+}
+
+/// The base's shards that the run does not touch.
+async fn carried(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<Vec<LedgerLine>, Fault> {
+    let (Some((from, to)), Some(base)) = (plan.range, base) else { return Ok(Vec::new()) };
+    let days = Span { from_ns: Day(from).start_ns(), to_ns: Day(to).start_ns() };
+    let ledger = base.ledger(&work.result).await?;
+    let outside = ledger.lines.into_iter().filter(|line| line.span.intersect(days).is_none());
+    let lines: Vec<LedgerLine> = outside.map(|line| LedgerLine { state: LineState::Carried, ..line }).collect();
+    let made_by = base.provenance.as_ref().map(|provenance| provenance.meaning.as_str());
+    if !lines.is_empty() && made_by != Some(meaning_hash(plan).as_str()) {
+        return Err(Fault::request(
+            "the days outside the range were made by another meaning of the pipeline and cannot be carried over; run without \
+             --range to recompute all days",
+        ));
+    }
+    Ok(lines)
+}
+
+/// What a shard's report, or its absence, comes to.
+fn line(shard: &Shard, report: Option<Report>, failure: Option<Failure>) -> LedgerLine {
+    let (reason, made) = match &shard.state {
+        State::Reused => (String::new(), LineState::Reused),
+        State::Stale(reason) => (reason.to_string(), LineState::Done),
+    };
+    let line = LedgerLine {
+        key: shard.key.clone(),
+        state: LineState::Failed,
+        reason,
+        span: shard.part.span,
+        robots: bucket_text(shard.part.bucket),
+        files: Vec::new(),
+        rows: 0,
+        account: None,
+        quarantine: None,
+        failure: None,
+    };
+    match report {
+        Some(Report { files, rows, account, quarantine, .. }) => {
+            LedgerLine { state: made, files, rows, account: Some(account), quarantine, ..line }
+        }
+        None => LedgerLine { failure: Some(failure.unwrap_or_else(not_tried)), ..line },
+    }
+}
+
+fn not_tried() -> Failure {
+    let message = "it has neither a report nor a failure: it was never tried to the end".to_owned();
+    Failure { attempts: 0, reason: "NotTried".to_owned(), place: String::new(), message }
+}
+
+/// The leading bits of the robots' hashes, as text; empty for all robots.
+pub(crate) fn bucket_text(bucket: Bucket) -> String {
+    (0..bucket.bits).rev().map(|bit| if bucket.value >> bit & 1 == 1 { '1' } else { '0' }).collect()
+}
+
+/// The last failure of each shard of the plan, by key.
+async fn failures(work: &Work, plan: &Plan) -> Result<BTreeMap<String, Failure>, Fault> {
+    let prefix = layout::failures(&plan.hash());
+    let mut found = work.result.list(&prefix);
+    let mut failures: BTreeMap<String, Failure> = BTreeMap::new();
+    while let Some(object) = found.try_next().await? {
+        let bytes = match work.result.get(&object.key).await {
+            Ok((_, bytes)) => bytes,
+            Err(StoreError::NotFound { .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let (key, mut failure): (String, Failure) = serde_json::from_slice(&bytes)
+            .map_err(|error| Fault::request(format!("{}: not a failure of ours ({error}); remove it", object.key)))?;
+        failure.attempts += failures.get(&key).map_or(0, |before| before.attempts);
+        failures.insert(key, failure);
+    }
+    Ok(failures)
+}
+
+/// The version to speak of, or why there is none.
+fn version_of(work: &Work, outcome: Outcome) -> Result<(u64, bool), Fault> {
+    let result = &work.result;
+    match outcome {
+        Outcome::Published { version } => Ok((version, true)),
+        Outcome::AlreadyPublished { version } | Outcome::NothingToDo { version } => Ok((version, false)),
+        Outcome::Refused(Why::Gates(gates)) => Err(Fault::new(
+            Exit::Gate,
+            format!("{result}: nothing published: {}; loosen `tolerate` or mend the data", gates.join("; ")),
+        )),
+        Outcome::Refused(why) => Err(Fault::request(format!("{result}: nothing published: {why}"))),
+        Outcome::Conflict { version, other } => {
+            let who = match other {
+                Other::Plan(provenance) => format!("run {}", provenance.run),
+                Other::Foreign => "another program".to_owned(),
+            };
+            Err(Fault::new(Exit::Changed, format!("{result}: {who} published version {version} meanwhile; plan again")))
+        }
+        Outcome::Unknown => Err(Fault::new(
+            Exit::Storage,
+            format!("{result}: whether the version was published is unknown; run again: it will find out"),
+        )),
+    }
+}

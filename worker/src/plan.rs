@@ -1,0 +1,170 @@
+//! The plan flow: list the archive, cut it, compare with what is there, write the plan down.
+//!
+//! ```text
+//! list ─► member lists ─► survey ─► parts ─► inputs ─► base, reports ─► Plan ─► _fleetloom/plans/<hash>.json
+//! ```
+
+mod sources;
+
+pub(crate) use sources::{Sources, Walk, load};
+
+use crate::fault::Fault;
+use crate::work::{ENGINE, Work, now_ms};
+use archive::listing::{Listing, list};
+use archive::members::content_id;
+use archive::store::{Put, StoreError};
+use pipeline::meaning::meaning;
+use pipeline::member::Member;
+use pipeline::pipeline::DayRange;
+use pipeline::plan::{Draft, Facts, Inputs, Part, Plan, Survey, member_robot, plan as decide, robots_known, sight, within};
+use pipeline::spec::Recompute;
+use pipeline::time::MILLI_NS;
+use std::collections::HashSet;
+use table::layout;
+use table::report::report_keys;
+use table::state::TableState;
+
+/// What is asked of a plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    /// Id of the run.
+    pub(crate) run: String,
+    /// Days to recompute; `None`: all.
+    pub(crate) range: Option<DayRange>,
+    /// What is computed anew.
+    pub(crate) recompute: Recompute,
+}
+
+/// A plan and what it was made from.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// The archive as it was listed.
+    pub(crate) listing: Listing,
+}
+
+/// Makes the plan of a run and writes it down.
+pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
+    let listing = list(work.source.as_ref(), &work.pipeline().archive).await?;
+    warn_if_empty(work, &listing);
+    let sources = sources::ensure(work, &listing).await?;
+    let range = narrower(work.pipeline().range, ask.range)?;
+    let inputs = inputs(work, &sources, range).await?;
+    let base = TableState::open(&work.result, None).await?;
+    let before = match &base {
+        Some(base) => before(work, base).await?,
+        None => None,
+    };
+    let asked_by = (ask.recompute == Recompute::All).then_some(ask.run.as_str());
+    let reports = reusable(work, base.as_ref()).await?;
+    let facts = Facts {
+        meaning: meaning(work.pipeline()),
+        engine: ENGINE,
+        source: listing.source_version.clone(),
+        base: base.as_ref().map(|base| (base.version, before.as_ref())),
+        reports: &reports,
+        range: ask.range,
+        asked_by,
+    };
+    let plan = decide(work.pipeline(), &facts, inputs);
+    write(work, &plan).await?;
+    Ok(Planned { plan, listing })
+}
+
+/// The plan of that hash.
+pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
+    let name = layout::plan(hash);
+    let bytes = match work.result.get(&name).await {
+        Ok((_, bytes)) => bytes,
+        Err(StoreError::NotFound { place }) => {
+            return Err(Fault::request(format!("{place}: no such plan; `fleetloom plan` prints the hash of the plan it writes")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let odd = |error| Fault::request(format!("{name}: not a plan of this version of fleetloom ({error}); plan again"));
+    let plan: Plan = serde_json::from_slice(&bytes).map_err(odd)?;
+    if plan.hash() != hash {
+        return Err(Fault::request(format!("{name}: its content does not have that hash; plan again")));
+    }
+    if plan.pipeline != work.pipeline().name || plan.meaning != meaning(work.pipeline()) {
+        let why = "was made from other words; use the file that it was made from, or plan again";
+        return Err(Fault::request(format!("plan {hash} {why}")));
+    }
+    Ok(plan)
+}
+
+/// A plan's name is its hash, so one that is there is the same.
+async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
+    match work.result.put(&layout::plan(&plan.hash()), plan.to_json().into(), Put::IfAbsent).await {
+        Ok(_) | Err(StoreError::Exists { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn warn_if_empty(work: &Work, listing: &Listing) {
+    if listing.objects.is_empty() {
+        let (pattern, ignored) = (work.pipeline().archive.objects.text.as_str(), listing.ignored);
+        let examples = listing.ignored_examples.join(", ");
+        tracing::warn!(archive = %work.source, pattern, ignored, examples, "no object matches the archive's `objects`");
+    }
+}
+
+/// The parts of the range with what they read: two passes over the members, none held.
+async fn inputs(work: &Work, sources: &Sources, range: Option<DayRange>) -> Result<Vec<(Part, Inputs)>, Fault> {
+    let sight = sight(work.pipeline());
+    let mut survey = Survey::new(sight, robots_known(&work.pipeline().archive));
+    let mut walk = Walk::new(work, sources, None);
+    while let Some(members) = walk.next().await? {
+        members.iter().for_each(|member| survey.add(member, robot(work, member)));
+    }
+    let parts = within(survey.parts(work.pipeline().shard_bytes), range);
+    let mut draft = Draft::new(sight, parts);
+    let mut walk = Walk::new(work, sources, None);
+    while let Some(members) = walk.next().await? {
+        for member in &members {
+            let object = &sources.objects[member.object as usize];
+            draft.add(&object.key, member, robot(work, member), &content_id(member, object));
+        }
+    }
+    Ok(draft.finish())
+}
+
+/// The hash of a member's robot where shards are cut by robot; a member that tells none is with the first of them.
+pub(crate) fn robot(work: &Work, member: &Member) -> Option<u64> {
+    robots_known(&work.pipeline().archive).then(|| member_robot(member).unwrap_or_default())
+}
+
+/// The days of the pipeline's range that the run asks for.
+fn narrower(pipeline: Option<DayRange>, run: Option<DayRange>) -> Result<Option<DayRange>, Fault> {
+    let (Some(pipeline), Some(run)) = (pipeline, run) else { return Ok(run.or(pipeline)) };
+    let (from, to) = (pipeline.from.max(run.from), pipeline.to.min(run.to));
+    if from < to { Ok(Some(DayRange { from, to })) } else { Err(Fault::request("the range lies outside the pipeline's range")) }
+}
+
+/// The plan that made the base, where it can still be read: it says why shards are stale.
+async fn before(work: &Work, base: &TableState) -> Result<Option<Plan>, Fault> {
+    if let Some(owner) = base.pipeline().filter(|owner| *owner != work.pipeline().name) {
+        let why = format!("belongs to pipeline `{owner}`; give this pipeline a result URL of its own");
+        return Err(Fault::request(format!("{}: the table {why}", work.result)));
+    }
+    base.ledger(&work.result).await?;
+    let Some(provenance) = &base.provenance else { return Ok(None) };
+    match work.result.get(&layout::plan(&provenance.plan)).await {
+        Ok((_, bytes)) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The keys of reports whose files are surely there: live in the base, or young enough that no vacuum takes them.
+async fn reusable(work: &Work, base: Option<&TableState>) -> Result<HashSet<String>, Fault> {
+    let live: HashSet<String> = match base {
+        Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| line.key).collect(),
+        None => HashSet::new(),
+    };
+    let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
+    let reports = report_keys(work.result.as_ref()).await?;
+    let young = |key: &String, written_ms: Option<i64>| live.contains(key) || written_ms.is_none_or(|ms| ms >= oldest_ms);
+    Ok(reports.into_iter().filter(|(key, written_ms)| young(key, *written_ms)).map(|(key, _)| key).collect())
+}

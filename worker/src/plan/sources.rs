@@ -1,0 +1,208 @@
+//! The members of a source version, object by object in archive order, from lists that are written once per object state.
+//!
+//! A zip's directory or a tar's headers are walked once, into `_fleetloom/members/<list>.parquet`; later plans and all shards
+//! read that. A plain object is its own only member and needs no list. An object whose directory is torn is one member that
+//! cannot be read: it goes to quarantine where its rows would have been.
+
+use crate::fault::Fault;
+use crate::work::Work;
+use archive::error::ArchiveError;
+use archive::listing::Listing;
+use archive::members::Members;
+use archive::refusal::TORN_OBJECT;
+use archive::store::{Object, StoreError};
+use pipeline::archive::Archive;
+use pipeline::member::{Member, Packing};
+use pipeline::plan::digest;
+use pipeline::time::Span;
+use std::sync::Arc;
+use table::layout;
+use table::members::{MembersReader, MembersWriter, Wanted};
+use table::sources::{SourceObject, read_sources, write_sources};
+
+/// The objects of one source version, and where their member lists lie.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    /// By key.
+    pub(crate) objects: Vec<Object>,
+    lists: Vec<String>,
+}
+
+/// Makes sure that each listed object has its member list, and writes the source version.
+pub(crate) async fn ensure(work: &Work, listing: &Listing) -> Result<Sources, Fault> {
+    let version = listing.source_version.as_str();
+    if let Some(known) = load(work, version).await? {
+        return Ok(known);
+    }
+    let archive = &work.pipeline().archive;
+    let mut lines = Vec::with_capacity(listing.objects.len());
+    for (index, object) in listing.objects.iter().enumerate() {
+        work.stop.check()?;
+        let list = list_name(archive, object);
+        let index = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
+        let (members, stored_bytes) = if archive.members.is_some() { write_list(work, &list, index, object).await? } else { (1, object.bytes) };
+        lines.push(SourceObject {
+            key: object.key.clone(),
+            bytes: object.bytes,
+            etag: object.etag.clone(),
+            version: object.version.clone(),
+            content_id: list,
+            members,
+            stored_bytes,
+            kind: if archive.members.is_some() { "container" } else { "plain" }.to_owned(),
+        });
+    }
+    write_sources(work.result.as_ref(), &sources_name(archive, version), &lines).await?;
+    Ok(sources(lines))
+}
+
+/// The source version of that name; `None`: it was never planned from.
+pub(crate) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
+    let name = sources_name(&work.pipeline().archive, version);
+    Ok(read_sources(&work.result, &name).await?.map(sources))
+}
+
+fn sources(lines: Vec<SourceObject>) -> Sources {
+    let (objects, lists) = lines.into_iter().map(|line| (object(&line), line.content_id)).unzip();
+    Sources { objects, lists }
+}
+
+fn object(line: &SourceObject) -> Object {
+    let SourceObject { key, bytes, etag, version, .. } = line.clone();
+    Object { key, bytes, etag, version, modified_ns: None }
+}
+
+/// A list holds what the patterns say of the names, so its name holds the patterns.
+fn list_name(archive: &Archive, object: &Object) -> String {
+    digest(format!("{}\n{}", object.state_id().to_hex(), patterns(archive)).as_bytes())
+}
+
+fn sources_name(archive: &Archive, version: &str) -> String {
+    digest(format!("{version}\n{}", patterns(archive)).as_bytes())
+}
+
+fn patterns(archive: &Archive) -> String {
+    let members = archive.members.as_ref().map(|pattern| pattern.text.as_str());
+    format!("{:?}", (&archive.objects.text, members, &archive.robot.capture))
+}
+
+/// Walks an object's directory into its list, unless it is there. Returns how many members it has and their stored bytes.
+async fn write_list(work: &Work, list: &str, index: u32, object: &Object) -> Result<(u64, u64), Fault> {
+    match work.result.head(&layout::members(list)).await {
+        Ok(_) => return Ok((0, object.bytes)),
+        Err(StoreError::NotFound { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
+    match walk(work, index, object, &mut writer).await {
+        Ok(sums) => {
+            writer.finish().await?;
+            Ok(sums)
+        }
+        Err(Walking::Torn(error)) => {
+            tracing::warn!(%error, "an object cannot be read; it goes to quarantine");
+            writer.abort().await?;
+            let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
+            writer.write(&[torn(&work.pipeline().archive, index, object)]).await?;
+            writer.finish().await?;
+            Ok((1, object.bytes))
+        }
+        Err(Walking::Failed(fault)) => {
+            writer.abort().await?;
+            Err(fault)
+        }
+    }
+}
+
+/// Why a walk ended early.
+enum Walking {
+    /// The object's own bytes are bad.
+    Torn(ArchiveError),
+    /// Anything else.
+    Failed(Fault),
+}
+
+async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWriter) -> Result<(u64, u64), Walking> {
+    let sort = |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
+    let source = Arc::clone(&work.source);
+    let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
+    while let Some(chunk) = members.next().await.map_err(sort)? {
+        work.stop.check().map_err(Walking::Failed)?;
+        writer.write(&chunk).await.map_err(|error| Walking::Failed(error.into()))?;
+    }
+    if members.tally.ignored > 0 {
+        let (ignored, examples) = (members.tally.ignored, members.tally.ignored_examples.join(", "));
+        tracing::warn!(object = object.key, ignored, examples, "members do not match the archive's `members`");
+    }
+    Ok((members.tally.members, members.tally.stored_bytes))
+}
+
+/// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time.
+fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
+    let captures = archive.objects.matches(&object.key);
+    Member {
+        object: index,
+        position: 0,
+        name: String::new(),
+        robot: None,
+        stamp: captures.map_or(pipeline::member::Stamp::Absent, |captures| captures.stamp()),
+        offset: 0,
+        stored_bytes: 0,
+        unpacked_bytes: 0,
+        crc32: None,
+        packing: Packing::Unsupported(TORN_OBJECT),
+    }
+}
+
+/// The members of a source version in archive order, chunk by chunk.
+pub(crate) struct Walk<'w> {
+    work: &'w Work,
+    sources: &'w Sources,
+    stamps: Option<Span>,
+    next: usize,
+    reader: Option<MembersReader>,
+}
+
+impl<'w> Walk<'w> {
+    /// All members, or those whose stamp meets `stamps` (and those without a stamp).
+    pub(crate) fn new(work: &'w Work, sources: &'w Sources, stamps: Option<Span>) -> Self {
+        Self { work, sources, stamps, next: 0, reader: None }
+    }
+
+    /// The next members that take part, all of one object; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Member>>, Fault> {
+        loop {
+            self.work.stop.check()?;
+            if let Some(reader) = &mut self.reader {
+                let robots = &self.work.pipeline().robots;
+                let accepts = |member: &Member| member.robot.as_deref().is_none_or(|robot| robots.accepts(robot));
+                if let Some(members) = reader.next_where(accepts).await? {
+                    return Ok(Some(members));
+                }
+                self.reader = None;
+            }
+            let Some(object) = self.sources.objects.get(self.next) else { return Ok(None) };
+            let index = self.next;
+            self.next += 1;
+            if let Some(members) = self.open(index, object).await? {
+                return Ok(Some(members));
+            }
+        }
+    }
+
+    /// Opens the list of an object; a plain object's member is given at once.
+    async fn open(&mut self, index: usize, object: &Object) -> Result<Option<Vec<Member>>, Fault> {
+        let number = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
+        if self.work.pipeline().archive.members.is_none() {
+            let source = Arc::clone(&self.work.source);
+            let mut members = Members::open(source, &self.work.pipeline().archive, number, object).await?;
+            return Ok(members.next().await?);
+        }
+        let list = &self.sources.lists[index];
+        let wanted = Wanted { stamps: self.stamps };
+        let reader = MembersReader::open(&self.work.result, list, number, wanted).await?;
+        let gone = || Fault::request(format!("{}: the member list of {} is gone; run again", layout::members(list), object.key));
+        self.reader = Some(reader.ok_or_else(gone)?);
+        Ok(None)
+    }
+}

@@ -1,0 +1,90 @@
+//! The run: plan, shards, commit in one process, by the same functions that pods call one at a time.
+
+use crate::commit::{Committed, commit};
+use crate::fault::{Exit, Fault};
+use crate::plan::{Ask, Planned, load, plan};
+use crate::shard::{shard, write_failure};
+use crate::work::Work;
+use pipeline::plan::Plan;
+use tokio::runtime::Handle;
+
+/// How often a run plans anew when its input or its base changed under it.
+const PLANS_MAX: usize = 3;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The plan that was carried out.
+    pub(crate) planned: Planned,
+    /// The version that holds its rows.
+    pub(crate) committed: Committed,
+    /// Shards that failed, within what the pipeline tolerates.
+    pub(crate) failed: Vec<Fault>,
+}
+
+/// Who is told how a run goes on.
+pub(crate) trait Watch: Sync {
+    /// A plan was made.
+    fn planned(&self, planned: &Planned);
+    /// Own members of a stale shard were computed: how many, and their stored bytes.
+    fn passed(&self, members: u64, bytes: u64);
+    /// All shards are done or failed.
+    fn computed(&self);
+}
+
+/// Runs a pipeline to a published version. Blocks: call it outside the runtime's threads.
+pub(crate) fn run(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match once(work, runtime, ask, watch) {
+            Err(fault) if fault.exit() == Exit::Changed && tries < PLANS_MAX => {
+                tracing::warn!(%fault, tries, "planning anew");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
+    let planned = runtime.block_on(plan(work, ask))?;
+    watch.planned(&planned);
+    let failed = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
+    watch.computed();
+    work.stop.check()?;
+    match runtime.block_on(commit(work, &planned.plan, &ask.run)) {
+        Ok(committed) => Ok(Ran { planned, committed, failed }),
+        // What made a shard fail says more than the gate that counts failed shards.
+        Err(fault) => match failed.into_iter().next() {
+            Some(cause) if fault.exit() == Exit::Gate => Err(cause.noting(&fault)),
+            _ => Err(fault),
+        },
+    }
+}
+
+/// Computes the shards of those indices, one after the other. A shard that fails by itself does not stop the others; a stop,
+/// a store that is away and a changed input do.
+pub(crate) fn shards(
+    work: &Work,
+    runtime: &Handle,
+    plan: &Plan,
+    indices: Vec<usize>,
+    watch: &dyn Watch,
+) -> Result<Vec<Fault>, Fault> {
+    let gone = || Fault::request(format!("{}: the source version of the plan is gone; plan again", work.result));
+    let sources = runtime.block_on(load(work, &plan.source))?.ok_or_else(gone)?;
+    let hash = plan.hash();
+    let mut failed = Vec::new();
+    for index in indices {
+        work.stop.check()?;
+        let one = &plan.shards[index];
+        let Err(fault) = shard(work, runtime, &sources, one, &|members, bytes| watch.passed(members, bytes)) else { continue };
+        if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
+            return Err(fault);
+        }
+        tracing::error!(shard = index, %fault, "a shard failed");
+        write_failure(work, runtime, &hash, one, &fault)?;
+        failed.push(fault);
+    }
+    Ok(failed)
+}

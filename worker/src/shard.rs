@@ -1,0 +1,250 @@
+//! The shard flow: from a shard of a plan to data files and a report.
+//!
+//! ```text
+//! members of span and context ─► chunks of robots ─► gather ─► arrange ─► compute ─► files, quarantine ─► report
+//! ```
+//! A shard whose report is there is done. Files have names of their own attempt; only the report makes them count.
+
+mod chunk;
+mod clock;
+mod gather;
+
+use crate::fault::{Exit, Fault};
+use crate::plan::{Sources, Walk, robot};
+use crate::work::{Work, now_ms};
+use chunk::{Pick, chunks, interleaving};
+use clock::{Clock, Step};
+use engine::account::Account;
+use engine::arrange::{Arranged, RobotSignals, arrange};
+use engine::compute::{Computation, RobotRows};
+use engine::decode::{Decoded, Plan as DecodePlan};
+use gather::Gather;
+use pipeline::plan::{Role, Shard, sight};
+use std::sync::Arc;
+use table::layout;
+use table::ledger::Failure;
+use table::part::PartWriter;
+use table::patience::Patience;
+use table::quarantine::{QuarantineWriter, Refusal};
+use table::report::{FORMAT, Placed, Report, put_report, read_report};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+/// Stored bytes of the robots that one thread computes at a time, where each robot's members lie together.
+const CHUNK_BYTES: u64 = 16 << 20;
+/// Share of the memory budget that a chunk's stored bytes may be where robots are interleaved: each chunk then reads all
+/// over the shard, so few large ones are better.
+const INTERLEAVED_SHARE: u64 = 8;
+/// Above this share of neighbours with different robots, an archive counts as interleaved.
+const INTERLEAVING_MAX: f64 = 0.2;
+/// Refusals written at a time.
+const REFUSALS: usize = 1024;
+
+/// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
+pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Shard, seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, Fault> {
+    if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
+        return Ok(report);
+    }
+    let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+    let attempt = Attempt {
+        work,
+        runtime,
+        sources,
+        shard,
+        plan: Arc::new(plan),
+        id: Uuid::new_v4().simple().to_string(),
+        clock: Clock::default(),
+        seen,
+    };
+    attempt.run()
+}
+
+/// Writes down why a shard failed.
+pub(crate) fn write_failure(work: &Work, runtime: &Handle, plan: &str, shard: &Shard, fault: &Fault) -> Result<(), Fault> {
+    let failure = Failure {
+        attempts: 1,
+        reason: fault.reason().to_owned(),
+        place: format!("{}", work.source),
+        message: fault.to_string(),
+    };
+    let name = layout::failure(plan, &shard.key, &Uuid::new_v4().simple().to_string());
+    let json = serde_json::to_vec(&(&shard.key, failure)).map_err(|error| Fault::broken(error.to_string()))?;
+    runtime.block_on(work.result.put(&name, json.into(), archive::store::Put::Always))?;
+    Ok(())
+}
+
+/// One attempt at a shard.
+struct Attempt<'a> {
+    work: &'a Work,
+    runtime: &'a Handle,
+    sources: &'a Sources,
+    shard: &'a Shard,
+    plan: Arc<DecodePlan>,
+    id: String,
+    clock: Clock,
+    seen: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+/// What an attempt writes to.
+struct Output {
+    part: PartWriter,
+    quarantine: QuarantineWriter,
+    account: Account,
+}
+
+impl Attempt<'_> {
+    fn run(&self) -> Result<Report, Fault> {
+        let (store, key) = (&self.work.result, self.shard.key.as_str());
+        let mut output = Output {
+            part: PartWriter::new(store, self.work.compiled.schema(), key, &self.id)?,
+            quarantine: QuarantineWriter::new(store, key, &self.id),
+            account: Account::default(),
+        };
+        match self.fill(&mut output) {
+            Ok(()) => self.report(output),
+            Err(fault) => {
+                self.runtime.block_on(output.part.abort())?;
+                self.runtime.block_on(output.quarantine.abort())?;
+                Err(fault)
+            }
+        }
+    }
+
+    fn fill(&self, output: &mut Output) -> Result<(), Fault> {
+        let picks = self.runtime.block_on(self.picks())?;
+        let bytes_max = self.chunk_bytes(&picks);
+        for chunk in chunks(picks, bytes_max) {
+            self.work.stop.check()?;
+            self.chunk(&chunk, output)?;
+            let own = chunk.iter().filter(|pick| pick.role == Role::Own);
+            let (members, bytes) = own.fold((0, 0), |(count, sum), pick| (count + 1, sum + pick.member.stored_bytes));
+            (self.seen)(members, bytes);
+        }
+        Ok(())
+    }
+
+    /// The members that the shard reads, in archive order.
+    async fn picks(&self) -> Result<Vec<Pick>, Fault> {
+        let sight = sight(self.work.pipeline());
+        let context = sight.context(self.shard.part.span);
+        // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
+        let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
+        let mut walk = Walk::new(self.work, self.sources, Some(context.widen(before_ns, sight.lateness_ns.saturating_add(1))));
+        let mut picks = Vec::new();
+        while let Some(members) = walk.next().await? {
+            picks.extend(members.into_iter().filter_map(|member| {
+                let role = self.shard.part.role(sight, member.stamp, robot(self.work, &member))?;
+                Some(Pick { member, role })
+            }));
+        }
+        Ok(picks)
+    }
+
+    fn chunk_bytes(&self, picks: &[Pick]) -> u64 {
+        let threads = u64::try_from(self.work.effort.threads).unwrap_or(1);
+        let together = CHUNK_BYTES.saturating_mul(threads);
+        let most = self.work.effort.memory_bytes / INTERLEAVED_SHARE;
+        if interleaving(picks) > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
+    }
+
+    fn chunk(&self, picks: &[Pick], output: &mut Output) -> Result<(), Fault> {
+        let gather = Gather {
+            work: self.work,
+            runtime: self.runtime,
+            sources: self.sources,
+            plan: &self.plan,
+            clock: &self.clock,
+        };
+        let decoded = gather.chunk(picks)?;
+        for part in &decoded {
+            output.account.merge(&part.account);
+            self.quarantine(picks, part, &mut output.quarantine)?;
+        }
+        let own_bytes = picks.iter().filter(|pick| pick.role == Role::Own).map(|pick| pick.member.stored_bytes).sum::<u64>();
+        output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(own_bytes);
+        let Arranged { robots, account } = self.arrange(&decoded, picks)?;
+        drop(decoded);
+        output.account.merge(&account);
+        self.robots(robots, output)
+    }
+
+    fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
+        let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
+        let signals = &self.work.pipeline().archive.signals;
+        let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
+        arranged.map_err(|error| Fault::new(Exit::Memory, error.to_string()))
+    }
+
+    fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
+        let signals = &self.work.pipeline().archive.signals;
+        for refused in decoded.refused.chunks(REFUSALS) {
+            let lines: Vec<Refusal> = refused.iter().map(|refusal| {
+                let member = &picks[refusal.member as usize].member;
+                let object = &self.sources.objects[member.object as usize];
+                let signal = refusal.signal.map(|signal| &signals[signal as usize]);
+                Refusal {
+                    object: &object.key,
+                    version: object.version.as_deref(),
+                    member: &member.name,
+                    byte_offset: refusal.offset,
+                    record: refusal.record,
+                    signal: signal.map(|signal| signal.name.as_str()),
+                    column: signal.zip(refusal.column).map(|(signal, column)| signal.columns[column as usize].name.as_str()),
+                    kind: refusal.kind,
+                    sample: refusal.sample.as_bytes(),
+                }
+            }).collect();
+            self.runtime.block_on(writer.write(&lines))?;
+        }
+        Ok(())
+    }
+
+    /// Computes robots on all threads and writes their rows in order.
+    fn robots(&self, mut robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
+        robots.retain(|robot| self.work.pipeline().robots.accepts(&robot.robot));
+        let computation = self.work.compiled.start(robots, self.shard.part.span);
+        let indices: Vec<usize> = (0..computation.robots()).collect();
+        for wave in indices.chunks(self.work.effort.threads) {
+            self.work.stop.check()?;
+            for computed in self.wave(&computation, wave) {
+                let (rows, account) = computed?;
+                output.account.merge(&account);
+                self.clock.time(Step::Write, || self.runtime.block_on(output.part.write(&rows.batch)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes some robots, one a thread.
+    fn wave(&self, computation: &Computation, indices: &[usize]) -> Vec<Result<(RobotRows, Account), Fault>> {
+        let compute = |index| self.clock.time(Step::Compute, || computation.robot(index)).map_err(Fault::from);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = indices.iter().map(|index| scope.spawn(|| compute(*index))).collect();
+            let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
+        })
+    }
+
+    fn report(&self, output: Output) -> Result<Report, Fault> {
+        let Output { part, quarantine, account } = output;
+        self.work.stop.check()?;
+        let files = self.clock.time(Step::Write, || self.runtime.block_on(part.finish()))?;
+        let quarantine = self.runtime.block_on(quarantine.finish())?;
+        let report = Report {
+            format: FORMAT,
+            key: self.shard.key.clone(),
+            attempt: self.id.clone(),
+            rows: files.iter().map(|file| file.rows).sum(),
+            files,
+            account,
+            timings: self.clock.timings(),
+            peak_memory_bytes: crate::memory::peak_bytes(),
+            quarantine,
+            written_ms: now_ms(),
+        };
+        match self.runtime.block_on(put_report(self.work.result.as_ref(), &report, Patience::default()))? {
+            Placed::Written => Ok(report),
+            Placed::Lost(winner) => Ok(*winner),
+        }
+    }
+}

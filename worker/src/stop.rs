@@ -1,0 +1,47 @@
+//! Stopping when asked: the first SIGINT or SIGTERM sets a flag that the flows look at, the second ends the process at once.
+
+use crate::console::Console;
+use crate::fault::{Exit, Fault};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// Whether somebody asked us to stop. Clones share the flag.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks to stop.
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    pub(crate) fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// An error (exit 143) once somebody asked. Flows call it wherever nothing is half done.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if self.asked() { Err(Fault::stopped()) } else { Ok(()) }
+    }
+
+    /// Listens to SIGINT and SIGTERM from now on, on a thread of its own: verbs without a runtime are stopped too.
+    ///
+    /// Errors: the system gives no signals or no thread.
+    pub(crate) fn listen(&self, console: &Console) -> std::io::Result<()> {
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let (stop, console) = (self.clone(), console.clone());
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for _ in signals.forever() {
+                if stop.0.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Stopped as i32);
+                }
+                console.say("asked to stop; once more ends at once");
+            }
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,315 @@
+//! Publishing on a store in memory and in a folder, with and without faults.
+
+use super::*;
+use crate::checkpoint::{INTERVAL, checkpoint};
+use crate::history::{history, published_by};
+use crate::ledger::{LedgerLine, LineState};
+use crate::part::PartWriter;
+use crate::rows::first_rows;
+use crate::testing::{Fault, Faulty, memory, rows, schema};
+use archive::folder::{FolderStore, MissingRoot};
+use archive::store::Put;
+use pipeline::time::Span;
+use std::time::Duration;
+
+const PATIENCE: Patience = Patience { deadline: Duration::from_millis(200), pause: Duration::from_millis(1) };
+
+/// Writes a shard of some rows and gives its ledger line.
+async fn shard(store: &Arc<dyn Store>, key: &str, day: i32, count: usize) -> LedgerLine {
+    let mut part = PartWriter::new(store, &schema(), key, "a").unwrap();
+    part.write(&rows("r1", day, count)).await.unwrap();
+    let files = part.finish().await.unwrap();
+    LedgerLine {
+        key: key.to_owned(),
+        state: LineState::Done,
+        reason: "new".to_owned(),
+        span: Span { from_ns: 0, to_ns: 1 },
+        robots: String::new(),
+        rows: files.iter().map(|file| file.rows).sum(),
+        files,
+        account: None,
+        quarantine: None,
+        failure: None,
+    }
+}
+
+fn publication(plan: &str, base: Option<TableState>, lines: Vec<LedgerLine>) -> Publication {
+    Publication {
+        run: format!("run-{plan}"),
+        plan: plan.to_owned(),
+        source: "s1".to_owned(),
+        pipeline: "p".to_owned(),
+        meaning: "m1".to_owned(),
+        engine: "1".to_owned(),
+        schema: schema(),
+        retention_s: 7 * 86_400,
+        base,
+        ledger: Ledger { lines },
+        gates: Vec::new(),
+        now_ms: 1_700_000_000_000,
+    }
+}
+
+async fn latest(store: &Arc<dyn Store>) -> TableState {
+    TableState::open(store, None).await.unwrap().unwrap()
+}
+
+fn paths(state: &TableState) -> Vec<&str> {
+    state.files.iter().map(|file| file.path.as_str()).collect()
+}
+
+async fn creates_then_replaces(store: Arc<dyn Store>) {
+    assert!(TableState::open(&store, None).await.unwrap().is_none());
+    let first =
+        publication("a", None, vec![shard(&store, "k1", 19_000, 10).await, shard(&store, "k2", 19_001, 5).await]);
+    assert_eq!(publish(&store, &first, PATIENCE).await.unwrap(), Outcome::Published { version: 0 });
+    let zero = latest(&store).await;
+    assert_eq!(paths(&zero), ["date=2022-01-08/part-k1-a.parquet", "date=2022-01-09/part-k2-a.parquet"]);
+    assert_eq!((zero.version, zero.rows(), zero.pipeline()), (0, Some(15), Some("p")));
+    assert_eq!(zero.schema, schema());
+    assert_eq!(zero.ledger(&store).await.unwrap(), first.ledger);
+    assert_eq!(zero.properties["delta.enableExpiredLogCleanup"], "false");
+    assert_eq!(zero.properties["delta.deletedFileRetentionDuration"], "interval 604800 seconds");
+
+    let kept = first.ledger.lines[0].clone();
+    let second = publication("b", Some(zero.clone()), vec![kept, shard(&store, "k3", 19_001, 7).await]);
+    assert_eq!(publish(&store, &second, PATIENCE).await.unwrap(), Outcome::Published { version: 1 });
+    let one = latest(&store).await;
+    assert_eq!(paths(&one), ["date=2022-01-08/part-k1-a.parquet", "date=2022-01-09/part-k3-a.parquet"]);
+    assert_eq!((one.rows(), one.table_id.as_str()), (Some(17), zero.table_id.as_str()));
+    assert_eq!(TableState::open(&store, Some(0)).await.unwrap().unwrap().files, zero.files);
+    let error = TableState::open(&store, Some(2)).await.unwrap_err();
+    assert!(error.to_string().contains("its latest is 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_is_made_and_then_holds_exactly_the_next_plans_files() {
+    Box::pin(creates_then_replaces(memory())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_holds_tables_too() {
+    let folder = tempfile::tempdir().unwrap();
+    Box::pin(creates_then_replaces(Arc::new(FolderStore::new(folder.path().join("result"), MissingRoot::Empty)))).await;
+}
+
+/// A table with one shard, and its state.
+async fn table(store: &Arc<dyn Store>) -> TableState {
+    let first = publication("a", None, vec![shard(store, "k1", 19_000, 4).await]);
+    assert_eq!(publish(store, &first, PATIENCE).await.unwrap(), Outcome::Published { version: 0 });
+    latest(store).await
+}
+
+#[tokio::test]
+async fn a_lost_answer_never_makes_a_second_version() {
+    let faults: [&[Fault]; 5] = [
+        &[Fault::Lost],
+        &[Fault::Retried],
+        &[Fault::Dropped],
+        &[Fault::Busy, Fault::Busy, Fault::Lost],
+        &[Fault::Dropped, Fault::Retried],
+    ];
+    for faults in faults {
+        let sound = memory();
+        let store = Faulty::around(&sound, layout::LOG, faults);
+        let first = publication("a", None, vec![shard(&store, "k1", 19_000, 4).await]);
+        assert_eq!(publish(&store, &first, PATIENCE).await.unwrap(), Outcome::Published { version: 0 }, "{faults:?}");
+
+        let store = Faulty::around(&sound, layout::LOG, faults);
+        let next = publication("b", Some(latest(&sound).await), vec![shard(&store, "k2", 19_000, 5).await]);
+        assert_eq!(publish(&store, &next, PATIENCE).await.unwrap(), Outcome::Published { version: 1 }, "{faults:?}");
+        assert_eq!(history(sound.as_ref(), 9).await.unwrap().len(), 2, "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stays_unclear_is_unknown_and_the_next_try_settles_it() {
+    let sound = memory();
+    let store = Faulty::around(&sound, layout::LOG, &[Fault::Busy; 1000]);
+    let first = publication("a", None, vec![shard(&store, "k1", 19_000, 4).await]);
+    let short = Patience { deadline: Duration::from_millis(5), pause: Duration::from_millis(1) };
+    assert_eq!(publish(&store, &first, short).await.unwrap(), Outcome::Unknown);
+    assert_eq!(publish(&sound, &first, PATIENCE).await.unwrap(), Outcome::Published { version: 0 });
+    assert_eq!(publish(&sound, &first, PATIENCE).await.unwrap(), Outcome::AlreadyPublished { version: 0 });
+}
+
+#[tokio::test]
+async fn a_store_without_permission_says_so() {
+    let store = Faulty::around(&memory(), layout::LOG, &[Fault::Denied]);
+    let first = publication("a", None, vec![shard(&store, "k1", 19_000, 4).await]);
+    let outcome = publish(&store, &first, PATIENCE).await.unwrap();
+    assert!(matches!(&outcome, Outcome::Refused(Why::Store(why)) if why.contains("permission")), "{outcome:?}");
+}
+
+async fn one_version_for_many_publishers_of_a_plan(store: Arc<dyn Store>) {
+    let line = shard(&store, "k1", 19_000, 4).await;
+    let mut base = None;
+    for (version, plan) in ["a", "b", "c"].into_iter().enumerate() {
+        let line = LedgerLine { rows: version as u64, ..line.clone() };
+        let publication = Publication { meaning: plan.to_owned(), ..publication(plan, base, vec![line]) };
+        let racers = (0..8).map(|_| publish(&store, &publication, PATIENCE));
+        let outcomes = futures::future::try_join_all(racers).await.unwrap();
+        let version = version as u64;
+        let won = outcomes.iter().filter(|outcome| **outcome == Outcome::Published { version }).count();
+        let late = outcomes.iter().filter(|outcome| **outcome == Outcome::AlreadyPublished { version }).count();
+        assert_eq!((won, late), (1, 7), "{outcomes:?}");
+        base = Some(latest(&store).await);
+        assert_eq!(base.as_ref().unwrap().version, version);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_publishers_of_one_plan_make_one_version() {
+    one_version_for_many_publishers_of_a_plan(memory()).await;
+    let folder = tempfile::tempdir().unwrap();
+    one_version_for_many_publishers_of_a_plan(Arc::new(FolderStore::new(folder.path(), MissingRoot::Empty))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_publishers_of_different_plans_meet_in_a_conflict() {
+    let store = memory();
+    let base = Some(table(&store).await);
+    let left = publication("l", base.clone(), vec![shard(&store, "kl", 19_000, 4).await]);
+    let right = publication("r", base, vec![shard(&store, "kr", 19_000, 4).await]);
+    let (one, two) = tokio::join!(publish(&store, &left, PATIENCE), publish(&store, &right, PATIENCE));
+    let outcomes = [one.unwrap(), two.unwrap()];
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Published { version: 1 }).count(), 1);
+    let conflict = |outcome: &Outcome| matches!(outcome, Outcome::Conflict { version: 1, other: Other::Plan(_) });
+    assert!(outcomes.iter().any(conflict), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn the_same_files_and_meaning_are_nothing_to_do() {
+    let store = memory();
+    let base = table(&store).await;
+    let lines = base.ledger(&store).await.unwrap().lines;
+    let again = publication("b", Some(base.clone()), lines.clone());
+    assert_eq!(publish(&store, &again, PATIENCE).await.unwrap(), Outcome::NothingToDo { version: 0 });
+    let other = Publication { meaning: "m2".to_owned(), ..publication("c", Some(base), lines) };
+    assert_eq!(publish(&store, &other, PATIENCE).await.unwrap(), Outcome::Published { version: 1 });
+}
+
+#[tokio::test]
+async fn a_new_column_comes_with_the_same_table_id() {
+    let store = memory();
+    let base = table(&store).await;
+    let mut fields = schema().fields().to_vec();
+    fields.push(Arc::new(arrow::datatypes::Field::new("label", arrow::datatypes::DataType::Boolean, true)));
+    let wider = Arc::new(arrow::datatypes::Schema::new(fields));
+    let next = Publication { schema: Arc::clone(&wider), ..publication("b", Some(base.clone()), Vec::new()) };
+    assert_eq!(publish(&store, &next, PATIENCE).await.unwrap(), Outcome::Published { version: 1 });
+    let state = latest(&store).await;
+    assert_eq!((&state.schema, &state.table_id, state.created_ms), (&wider, &base.table_id, base.created_ms));
+    assert!(state.files.is_empty());
+    assert_eq!(TableState::open(&store, Some(0)).await.unwrap().unwrap().schema, schema());
+}
+
+#[tokio::test]
+async fn a_version_written_by_something_else_is_refused() {
+    let store = memory();
+    let base = table(&store).await;
+    let foreign = r#"{"commitInfo":{"operation":"DELETE","engineInfo":"other"}}
+"#;
+    store.put(&layout::commit(1), foreign.into(), Put::IfAbsent).await.unwrap();
+    let late = publication("b", Some(base), Vec::new());
+    let conflict = Outcome::Conflict { version: 1, other: Other::Foreign };
+    assert_eq!(publish(&store, &late, PATIENCE).await.unwrap(), conflict);
+
+    let state = latest(&store).await;
+    assert_eq!((state.version, &state.provenance), (1, &None));
+    let outcome = publish(&store, &publication("c", Some(state), Vec::new()), PATIENCE).await.unwrap();
+    assert!(
+        matches!(&outcome, Outcome::Refused(Why::Foreign(why)) if why.contains("not made by fleetloom")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_gone_or_changed_makes_a_version_foreign() {
+    let store = memory();
+    let state = table(&store).await;
+    let name = state.provenance.as_ref().unwrap().ledger.clone();
+    let short = TableState { files: Vec::new(), ..state.clone() };
+    assert!(short.ledger(&store).await.unwrap_err().to_string().contains("does not fit its files"));
+    store.put(&name, "other".into(), Put::Always).await.unwrap();
+    assert!(matches!(state.ledger(&store).await, Err(TableError::Malformed { .. })));
+    store.delete(&name).await.unwrap();
+    assert!(state.ledger(&store).await.unwrap_err().to_string().contains("is gone"));
+}
+
+#[tokio::test]
+async fn another_pipelines_table_is_refused() {
+    let store = memory();
+    let base = table(&store).await;
+    let other = Publication { pipeline: "q".to_owned(), ..publication("b", Some(base), Vec::new()) };
+    assert_eq!(publish(&store, &other, PATIENCE).await.unwrap(), Outcome::Refused(Why::Owner("p".to_owned())));
+}
+
+#[tokio::test]
+async fn over_a_gate_only_the_ledger_is_kept() {
+    let store = memory();
+    let line = shard(&store, "k1", 19_000, 4).await;
+    let gated = Publication { gates: vec!["too late".to_owned()], ..publication("a", None, vec![line]) };
+    let outcome = publish(&store, &gated, PATIENCE).await.unwrap();
+    assert_eq!(outcome, Outcome::Refused(Why::Gates(vec!["too late".to_owned()])));
+    assert!(TableState::open(&store, None).await.unwrap().is_none());
+    let ledgers: Vec<_> = store.list("_fleetloom/ledger/").try_collect().await.unwrap();
+    assert_eq!(ledgers.len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_refused() {
+    let store = memory();
+    let line = shard(&store, "k1", 19_000, 4).await;
+    store.delete(&line.files[0].path).await.unwrap();
+    let gone = vec![line.files[0].path.clone()];
+    let outcome = publish(&store, &publication("a", None, vec![line]), PATIENCE).await.unwrap();
+    assert_eq!(outcome, Outcome::Refused(Why::Missing(gone)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_versions_are_opened_through_a_checkpoint() {
+    many_versions(memory()).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_needs_no_second_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    many_versions(Arc::new(FolderStore::new(folder.path(), MissingRoot::Empty))).await;
+}
+
+async fn many_versions(store: Arc<dyn Store>) {
+    let mut base = None;
+    for version in 0..=INTERVAL + 1 {
+        let line = shard(&store, &format!("k{version}"), 19_000, 3).await;
+        let next = publication(&format!("p{version}"), base, vec![line]);
+        assert_eq!(publish(&store, &next, PATIENCE).await.unwrap(), Outcome::Published { version });
+        assert_eq!(checkpoint(&store, version).await.unwrap(), version == INTERVAL);
+        base = Some(latest(&store).await);
+    }
+    let state = base.unwrap();
+    assert_eq!((state.rows(), state.files.len(), &state.schema), (Some(3), 1, &schema()));
+    for version in 0..INTERVAL - 1 {
+        store.delete(&layout::commit(version)).await.unwrap();
+    }
+    assert_eq!(latest(&store).await.files, state.files);
+    let versions = history(store.as_ref(), 2).await.unwrap();
+    assert_eq!(versions.iter().map(|info| info.version).collect::<Vec<_>>(), [51, 50]);
+    assert_eq!(versions[0].provenance.as_ref().unwrap().plan, "p51");
+    let found = published_by(store.as_ref(), "run-p51", Some(50)).await.unwrap().unwrap();
+    assert_eq!(found.version, 51);
+    assert!(published_by(store.as_ref(), "run-p51", Some(51)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn rows_are_read_back_with_their_day() {
+    let store = memory();
+    let lines = vec![shard(&store, "k1", 19_000, 4).await, shard(&store, "k2", 19_001, 4).await];
+    publish(&store, &publication("a", None, lines), PATIENCE).await.unwrap();
+    let state = latest(&store).await;
+    let found = first_rows(&store, &state, 6).await.unwrap();
+    let found = arrow::compute::concat_batches(&schema(), &found).unwrap();
+    let wanted = arrow::compute::concat_batches(&schema(), &[rows("r1", 19_000, 4), rows("r1", 19_001, 2)]).unwrap();
+    assert_eq!(found, wanted);
+    assert!(first_rows(&store, &state, 0).await.unwrap().is_empty());
+}

@@ -1,0 +1,427 @@
+//! Member lists: what one state of an object holds, written once per state and read by every later plan and shard.
+//!
+//! Streamed both ways: a day of 365 robots has 6.3 million members, and its list is never held whole. A reader that wants a
+//! span of time skips the row groups whose stamps all lie outside.
+
+use crate::columns::text;
+use crate::error::TableError;
+use crate::layout;
+use crate::object::ParquetObject;
+use crate::upload::{Layout, ParquetUpload};
+use archive::store::{Store, StoreError};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::TryStreamExt;
+use parquet::arrow::async_reader::ParquetRecordBatchStream;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
+use pipeline::member::{Member, Packing, Stamp};
+use pipeline::time::{DAY_NS, Day, Span};
+use std::sync::{Arc, LazyLock};
+
+/// Layout of a member list, in its footer.
+const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"] };
+
+/// Members of one chunk of a reader: about 2 MB.
+const CHUNK_MEMBERS: usize = 8 << 10;
+
+/// Zip's number for members as they are.
+const STORED: u16 = 0;
+/// Zip's number for raw deflate.
+const DEFLATED: u16 = 8;
+
+/// Position of the stamp as an instant, in [`SCHEMA`].
+const STAMP_NS: usize = 3;
+/// Position of the stamp as a day.
+const STAMP_DAY: usize = 4;
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let column = |name: &str, kind: DataType| Field::new(name, kind, true);
+    Arc::new(Schema::new(vec![
+        column("position", DataType::UInt64),
+        column("name", DataType::Utf8),
+        column("robot", DataType::Utf8),
+        column("stamp_ns", DataType::Int64),
+        column("stamp_day", DataType::Date32),
+        column("offset", DataType::UInt64),
+        column("stored_bytes", DataType::UInt64),
+        column("unpacked_bytes", DataType::UInt64),
+        column("crc32", DataType::UInt32),
+        column("packing", DataType::UInt16),
+    ]))
+});
+
+/// Writes the members of one state of an object, in archive order. Dropping it leaves nothing visible.
+pub struct MembersWriter {
+    key: String,
+    file: ParquetUpload,
+}
+
+impl MembersWriter {
+    /// The list of the state `content_id`. Writing one that is there again replaces it by equal bytes.
+    pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
+        let key = layout::members(content_id);
+        let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
+        Ok(Self { key, file })
+    }
+
+    /// Appends members. [`Member::object`] is not kept: the same state may lie elsewhere in another listing.
+    pub async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
+        let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
+        self.file.write(batch).await
+    }
+
+    /// Makes the list visible.
+    pub async fn finish(self) -> Result<(), TableError> {
+        self.file.finish().await?;
+        Ok(())
+    }
+
+    /// Removes what was written.
+    pub async fn abort(self) -> Result<(), TableError> {
+        self.file.abort().await
+    }
+}
+
+/// Which members a reader gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Only members whose stamp (or day) meets this span, and those without a stamp; `None`: all.
+    pub stamps: Option<Span>,
+}
+
+/// Reads a member list chunk by chunk, in archive order.
+pub struct MembersReader {
+    key: String,
+    object: u32,
+    wanted: Wanted,
+    chunks: ParquetRecordBatchStream<ParquetObject>,
+    robot: Option<Arc<str>>,
+}
+
+impl MembersReader {
+    /// The list of the state `content_id`, whose object is number `object` of the listing; `None`: none was written yet.
+    pub async fn open(
+        store: &Arc<dyn Store>,
+        content_id: &str,
+        object: u32,
+        wanted: Wanted,
+    ) -> Result<Option<Self>, TableError> {
+        let key = layout::members(content_id);
+        let list = match ParquetObject::open(store, &key).await {
+            Err(TableError::Store(StoreError::NotFound { .. })) => return Ok(None),
+            list => list?,
+        };
+        let reader = list.reader(SchemaRef::clone(&SCHEMA)).await?;
+        let groups = reader.metadata().row_groups().iter().enumerate();
+        let groups = groups.filter(|(_, group)| wanted.may_hold(group)).map(|(index, _)| index).collect();
+        let chunks = reader.with_row_groups(groups).with_batch_size(CHUNK_MEMBERS).build();
+        let chunks = chunks.map_err(|error| TableError::reading(&key, error))?;
+        Ok(Some(Self { key, object, wanted, chunks, robot: None }))
+    }
+
+    /// The next members; never an empty chunk; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Vec<Member>>, TableError> {
+        self.next_where(|_| true).await
+    }
+
+    /// The next members that `keep` holds for; never an empty chunk; `None` at the end.
+    pub async fn next_where(&mut self, keep: impl Fn(&Member) -> bool) -> Result<Option<Vec<Member>>, TableError> {
+        while let Some(batch) = self.chunks.try_next().await.map_err(|error| TableError::reading(&self.key, error))? {
+            let columns = Columns::of(&batch).ok_or_else(|| self.malformed())?;
+            let mut members = Vec::with_capacity(batch.num_rows());
+            let wanted = self.wanted;
+            for row in (0..batch.num_rows()).filter(|row| wanted.holds(columns.stamp(*row))) {
+                let robot = columns.robot(row).map(|robot| self.shared(robot));
+                let member = Member { object: self.object, robot, ..columns.member(row) };
+                if keep(&member) {
+                    members.push(member);
+                }
+            }
+            if !members.is_empty() {
+                return Ok(Some(members));
+            }
+        }
+        Ok(None)
+    }
+
+    fn malformed(&self) -> TableError {
+        TableError::malformed(&self.key, "not a list of members; remove it and run again")
+    }
+
+    /// The robot's name, shared with the member before: neighbours often have the same.
+    fn shared(&mut self, robot: &str) -> Arc<str> {
+        match &self.robot {
+            Some(last) if last.as_ref() == robot => Arc::clone(last),
+            _ => Arc::clone(self.robot.insert(Arc::from(robot))),
+        }
+    }
+}
+
+/// The columns of a chunk.
+struct Columns<'a> {
+    position: &'a UInt64Array,
+    name: &'a StringArray,
+    robot: &'a StringArray,
+    stamp_ns: &'a Int64Array,
+    stamp_day: &'a Date32Array,
+    offset: &'a UInt64Array,
+    stored_bytes: &'a UInt64Array,
+    unpacked_bytes: &'a UInt64Array,
+    crc32: &'a UInt32Array,
+    packing: &'a UInt16Array,
+}
+
+impl<'a> Columns<'a> {
+    /// `None` when a column that each member has is null somewhere.
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let column = |index: usize| batch.column(index);
+        let whole = [0, 1, 5, 6, 7, 9].into_iter().all(|index| column(index).null_count() == 0);
+        whole.then_some(())?;
+        Some(Self {
+            position: column(0).as_primitive_opt()?,
+            name: column(1).as_string_opt()?,
+            robot: column(2).as_string_opt()?,
+            stamp_ns: column(STAMP_NS).as_primitive_opt()?,
+            stamp_day: column(STAMP_DAY).as_primitive_opt()?,
+            offset: column(5).as_primitive_opt()?,
+            stored_bytes: column(6).as_primitive_opt()?,
+            unpacked_bytes: column(7).as_primitive_opt()?,
+            crc32: column(8).as_primitive_opt()?,
+            packing: column(9).as_primitive_opt()?,
+        })
+    }
+
+    fn stamp(&self, row: usize) -> Stamp {
+        if self.stamp_ns.is_valid(row) {
+            Stamp::At(self.stamp_ns.value(row))
+        } else if self.stamp_day.is_valid(row) {
+            Stamp::Day(Day(self.stamp_day.value(row)))
+        } else {
+            Stamp::Absent
+        }
+    }
+
+    fn robot(&self, row: usize) -> Option<&'a str> {
+        self.robot.is_valid(row).then(|| self.robot.value(row))
+    }
+
+    /// The member at a row, but for its object and robot.
+    fn member(&self, row: usize) -> Member {
+        Member {
+            object: 0,
+            position: self.position.value(row),
+            name: self.name.value(row).to_owned(),
+            robot: None,
+            stamp: self.stamp(row),
+            offset: self.offset.value(row),
+            stored_bytes: self.stored_bytes.value(row),
+            unpacked_bytes: self.unpacked_bytes.value(row),
+            crc32: self.crc32.is_valid(row).then(|| self.crc32.value(row)),
+            packing: packing(self.packing.value(row)),
+        }
+    }
+}
+
+impl Wanted {
+    fn holds(self, stamp: Stamp) -> bool {
+        let Some(span) = self.stamps else { return true };
+        match stamp {
+            Stamp::At(ns) => meets(span, ns, ns),
+            Stamp::Day(Day(day)) => meets_days(span, day.into(), day.into()),
+            Stamp::Absent => true,
+        }
+    }
+
+    /// Whether a row group may hold a wanted member, from its statistics.
+    fn may_hold(self, group: &RowGroupMetaData) -> bool {
+        let Some(span) = self.stamps else { return true };
+        let (Some(instants), Some(days)) = (Stamps::of(group, STAMP_NS), Stamps::of(group, STAMP_DAY)) else {
+            return true;
+        };
+        let rows = u64::try_from(group.num_rows()).unwrap_or(0);
+        let stamped = rows.saturating_sub(instants.nulls).saturating_add(rows.saturating_sub(days.nulls));
+        stamped < rows
+            || instants.range.is_some_and(|(least, greatest)| meets(span, least, greatest))
+            || days.range.is_some_and(|(least, greatest)| meets_days(span, least, greatest))
+    }
+}
+
+/// What statistics say about one column of stamps.
+struct Stamps {
+    range: Option<(i64, i64)>,
+    nulls: u64,
+}
+
+impl Stamps {
+    fn of(group: &RowGroupMetaData, column: usize) -> Option<Self> {
+        let statistics = group.column(column).statistics()?;
+        let range = match statistics {
+            Statistics::Int64(values) => values.min_opt().copied().zip(values.max_opt().copied()),
+            Statistics::Int32(values) => {
+                values.min_opt().copied().map(i64::from).zip(values.max_opt().copied().map(i64::from))
+            }
+            _ => return None,
+        };
+        Some(Self { range, nulls: statistics.null_count_opt()? })
+    }
+}
+
+/// Whether `[least, greatest]` meets the half-open span.
+fn meets(span: Span, least: i64, greatest: i64) -> bool {
+    least < span.to_ns && greatest >= span.from_ns
+}
+
+/// Whether the days `[least, greatest]` meet the span.
+fn meets_days(span: Span, least: i64, greatest: i64) -> bool {
+    let start = least.saturating_mul(DAY_NS);
+    let end = greatest.saturating_mul(DAY_NS).saturating_add(DAY_NS - 1);
+    meets(span, start, end)
+}
+
+fn packing(method: u16) -> Packing {
+    match method {
+        STORED => Packing::Stored,
+        DEFLATED => Packing::Deflated,
+        other => Packing::Unsupported(other),
+    }
+}
+
+fn method(packing: Packing) -> u16 {
+    match packing {
+        Packing::Stored => STORED,
+        Packing::Deflated => DEFLATED,
+        Packing::Unsupported(other) => other,
+    }
+}
+
+fn encode(members: &[Member]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let all = || members.iter();
+    let instant = |member: &Member| match member.stamp {
+        Stamp::At(ns) => Some(ns),
+        _ => None,
+    };
+    let day = |member: &Member| match member.stamp {
+        Stamp::Day(Day(day)) => Some(day),
+        _ => None,
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(UInt64Array::from_iter_values(all().map(|member| member.position))),
+        Arc::new(StringArray::from_iter_values(all().map(|member| &member.name))),
+        text(all().map(|member| member.robot.as_deref())),
+        Arc::new(all().map(instant).collect::<Int64Array>()),
+        Arc::new(all().map(day).collect::<Date32Array>()),
+        Arc::new(UInt64Array::from_iter_values(all().map(|member| member.offset))),
+        Arc::new(UInt64Array::from_iter_values(all().map(|member| member.stored_bytes))),
+        Arc::new(UInt64Array::from_iter_values(all().map(|member| member.unpacked_bytes))),
+        Arc::new(all().map(|member| member.crc32).collect::<UInt32Array>()),
+        Arc::new(UInt16Array::from_iter_values(all().map(|member| method(member.packing)))),
+    ];
+    RecordBatch::try_new(SchemaRef::clone(&SCHEMA), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::memory;
+
+    fn member(position: u64, stamp: Stamp) -> Member {
+        Member {
+            object: 4,
+            position,
+            name: format!("r{}/{position}.json.gz", position / 1000),
+            robot: (!position.is_multiple_of(7)).then(|| Arc::from(format!("r{}", position / 1000))),
+            stamp,
+            offset: position * 300,
+            stored_bytes: 280,
+            unpacked_bytes: 281,
+            crc32: (!position.is_multiple_of(5)).then_some(u32::MAX),
+            packing: [Packing::Stored, Packing::Deflated, Packing::Unsupported(12)]
+                [usize::try_from(position % 3).unwrap()],
+        }
+    }
+
+    async fn all(reader: Option<MembersReader>) -> Vec<Member> {
+        let (mut reader, mut members) = (reader.unwrap(), Vec::new());
+        while let Some(chunk) = reader.next().await.unwrap() {
+            assert!(!chunk.is_empty() && chunk.len() <= CHUNK_MEMBERS);
+            members.extend(chunk);
+        }
+        members
+    }
+
+    async fn write(store: &Arc<dyn Store>, members: &[Member], chunk: usize) {
+        let mut writer = MembersWriter::create(store.as_ref(), "c").await.unwrap();
+        for members in members.chunks(chunk) {
+            writer.write(members).await.unwrap();
+        }
+        writer.finish().await.unwrap();
+    }
+
+    fn wanted(from_ns: i64, to_ns: i64) -> Wanted {
+        Wanted { stamps: Some(Span { from_ns, to_ns }) }
+    }
+
+    #[tokio::test]
+    async fn members_come_back_as_they_were_in_equal_bytes() {
+        let (store, other) = (memory(), memory());
+        let stamps = |n: u64| {
+            [Stamp::At(i64::MIN), Stamp::At(-1), Stamp::Day(Day(-3)), Stamp::Absent][usize::try_from(n % 4).unwrap()]
+        };
+        let members: Vec<Member> = (0..20_000).map(|n| member(n, stamps(n))).collect();
+        assert!(MembersReader::open(&store, "c", 4, Wanted::default()).await.unwrap().is_none());
+        write(&store, &members, 700).await;
+        write(&other, &members, 20_000).await;
+        assert_eq!(all(MembersReader::open(&store, "c", 4, Wanted::default()).await.unwrap()).await, members);
+        let key = layout::members("c");
+        assert_eq!(store.get(&key).await.unwrap().1, other.get(&key).await.unwrap().1);
+    }
+
+    #[tokio::test]
+    async fn a_span_of_stamps_is_read_without_the_rest() {
+        let store = memory();
+        let members: Vec<Member> = (0..200_000).map(|n| member(n, Stamp::At(i64::try_from(n).unwrap()))).collect();
+        write(&store, &members, 10_000).await;
+        let mut reader = MembersReader::open(&store, "c", 4, wanted(70_000, 70_003)).await.unwrap().unwrap();
+        let found = reader.next().await.unwrap().unwrap();
+        assert_eq!(found, members[70_000..70_003]);
+        assert!(reader.next().await.unwrap().is_none());
+        let even = |member: &Member| member.position.is_multiple_of(2);
+        let mut reader = MembersReader::open(&store, "c", 4, wanted(10, 14)).await.unwrap().unwrap();
+        assert_eq!(reader.next_where(even).await.unwrap().unwrap().len(), 2);
+        assert!(
+            MembersReader::open(&store, "c", 4, wanted(200_000, 200_001))
+                .await
+                .unwrap()
+                .unwrap()
+                .next()
+                .await
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[tokio::test]
+    async fn days_and_missing_stamps_are_kept_where_they_may_matter() {
+        let store = memory();
+        write(&store, &[member(0, Stamp::Day(Day(1))), member(1, Stamp::Absent)], 2).await;
+        let found = |wanted| {
+            let store = Arc::clone(&store);
+            async move { all(MembersReader::open(&store, "c", 4, wanted).await.unwrap()).await.len() }
+        };
+        assert_eq!(found(wanted(DAY_NS, DAY_NS + 1)).await, 2);
+        assert_eq!(found(wanted(2 * DAY_NS - 1, 3 * DAY_NS)).await, 2);
+        assert_eq!(found(wanted(2 * DAY_NS, 3 * DAY_NS)).await, 1);
+        write(&store, &[member(0, Stamp::Day(Day(1)))], 2).await;
+        assert_eq!(found(wanted(2 * DAY_NS, 3 * DAY_NS)).await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_empty_object_has_an_empty_list() {
+        let store = memory();
+        write(&store, &[], 1).await;
+        assert!(all(MembersReader::open(&store, "c", 0, Wanted::default()).await.unwrap()).await.is_empty());
+    }
+}

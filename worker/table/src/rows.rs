@@ -1,0 +1,67 @@
+//! The rows of a version, as people look at them: the first few, with their day.
+
+use crate::error::TableError;
+use crate::layout::PARTITION;
+use crate::object::ParquetObject;
+use crate::part::date_day;
+use crate::state::{LiveFile, TableState};
+use archive::store::Store;
+use arrow::array::{ArrayRef, Date32Array, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
+use futures::TryStreamExt;
+use parquet::arrow::ProjectionMask;
+use std::sync::Arc;
+
+/// Most rows of a batch.
+const BATCH_ROWS: usize = 8 << 10;
+
+/// The first `limit` rows of a version, by day, then by file, then in the file's order (robot, time), with the table's columns.
+///
+/// Memory: the rows, and one row group of one file.
+pub async fn first_rows(
+    store: &Arc<dyn Store>,
+    state: &TableState,
+    limit: usize,
+) -> Result<Vec<RecordBatch>, TableError> {
+    let mut batches = Vec::new();
+    let mut left = limit;
+    for file in &state.files {
+        if left == 0 {
+            break;
+        }
+        for batch in file_rows(store, state, file, left).await? {
+            left = left.saturating_sub(batch.num_rows());
+            batches.push(batch);
+        }
+    }
+    Ok(batches)
+}
+
+async fn file_rows(
+    store: &Arc<dyn Store>,
+    state: &TableState,
+    file: &LiveFile,
+    limit: usize,
+) -> Result<Vec<RecordBatch>, TableError> {
+    let stored = without_date(&state.schema);
+    let reader = ParquetObject::open(store, &file.path).await?.reader(Arc::new(stored)).await?;
+    let reader = reader.with_projection(ProjectionMask::all()).with_batch_size(BATCH_ROWS.min(limit)).with_limit(limit);
+    let reading = |error| TableError::reading(&file.path, error);
+    let batches: Vec<RecordBatch> = reader.build().map_err(reading)?.try_collect().await.map_err(reading)?;
+    batches.into_iter().map(|batch| with_date(&state.schema, file, &batch)).collect()
+}
+
+fn without_date(schema: &SchemaRef) -> Schema {
+    let fields = schema.fields().iter().filter(|field| field.name() != PARTITION).cloned();
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+/// Puts the file's day where the table has its column.
+fn with_date(schema: &SchemaRef, file: &LiveFile, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
+    let malformed = |why: String| TableError::malformed(&file.path, why);
+    let day = date_day(&file.date).ok_or_else(|| malformed(format!("`{}` is not a day", file.date)))?;
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![day; batch.num_rows()]));
+    let column = |name: &str| if name == PARTITION { Some(&days) } else { batch.column_by_name(name) };
+    let columns = schema.fields().iter().filter_map(|field| column(field.name()).map(Arc::clone)).collect();
+    RecordBatch::try_new(SchemaRef::clone(schema), columns).map_err(|error| malformed(error.to_string()))
+}
