@@ -146,7 +146,7 @@ impl Number {
     /// An integer below 2^53 and a power of ten up to 10^22 are exact doubles, and one IEEE division or multiplication of
     /// exact operands rounds once: that is the fast way (Clinger 1990). Everything else is parsed by the standard library.
     #[inline]
-    pub(crate) fn to_f64(&self, text: &str) -> Result<f64, Overflow> {
+    pub(crate) fn as_f64(&self, text: &str) -> Result<f64, Overflow> {
         if self.form == Form::Exact && self.mantissa < EXACT_BELOW {
             let power = POWERS.get(self.exponent.unsigned_abs() as usize);
             if let Some(power) = power {
@@ -155,12 +155,12 @@ impl Number {
                 return Ok(if self.negative { -value } else { value });
             }
         }
-        self.to_f64_slowly(text)
+        self.as_f64_slowly(text)
     }
 
     /// Everything but the fast way.
     #[inline(never)]
-    fn to_f64_slowly(&self, text: &str) -> Result<f64, Overflow> {
+    fn as_f64_slowly(&self, text: &str) -> Result<f64, Overflow> {
         match self.form {
             Form::Nan => Ok(f64::NAN),
             Form::Infinite if self.negative => Ok(f64::NEG_INFINITY),
@@ -173,7 +173,7 @@ impl Number {
     }
 
     /// The integer it is, if it is one that `i64` holds: `3`, `3.0` and `30e-1` are 3.
-    pub(crate) fn to_i64(&self) -> Option<i64> {
+    pub(crate) fn as_i64(&self) -> Option<i64> {
         if self.form != Form::Exact {
             return None;
         }
@@ -193,7 +193,7 @@ impl Number {
     /// The number × 10^`shift`, rounded towards minus infinity, if `i64` holds it. Exact: no float on the way.
     ///
     /// So `1533226515002.73` with shift 6 is `1533226515002730000`: milliseconds as nanoseconds.
-    pub(crate) fn to_scaled_i64(&self, shift: i32) -> Option<i64> {
+    pub(crate) fn as_scaled_i64(&self, shift: i32) -> Option<i64> {
         let longer = match self.form {
             Form::Exact => false,
             Form::Longer => true,
@@ -312,12 +312,12 @@ mod tests {
             "1.00000000000000011102230246251565404236316680908203125",
         ] {
             let expected: f64 = text.parse().unwrap();
-            assert_eq!(number(text).to_f64(text).unwrap().to_bits(), expected.to_bits(), "{text}");
+            assert_eq!(number(text).as_f64(text).unwrap().to_bits(), expected.to_bits(), "{text}");
         }
-        assert_eq!(number("1e400").to_f64("1e400"), Err(Overflow));
-        assert_eq!(number("-1e309").to_f64("-1e309"), Err(Overflow));
-        assert!(number("NaN").to_f64("NaN").unwrap().is_nan());
-        assert_eq!(number("-Infinity").to_f64("-Infinity"), Ok(f64::NEG_INFINITY));
+        assert_eq!(number("1e400").as_f64("1e400"), Err(Overflow));
+        assert_eq!(number("-1e309").as_f64("-1e309"), Err(Overflow));
+        assert!(number("NaN").as_f64("NaN").unwrap().is_nan());
+        assert_eq!(number("-Infinity").as_f64("-Infinity"), Ok(f64::NEG_INFINITY));
     }
 
     #[test]
@@ -347,7 +347,7 @@ mod tests {
             ("10000000000000000000000000e-20", 100_000),
             ("0.0000000000000000000000000e5", 0),
         ] {
-            assert_eq!(number(text).to_i64(), Some(value), "{text}");
+            assert_eq!(number(text).as_i64(), Some(value), "{text}");
         }
         for text in [
             "3.5",
@@ -361,7 +361,7 @@ mod tests {
             "1.00000000000000000000000001",
             "1e999999999999",
         ] {
-            assert_eq!(number(text).to_i64(), None, "{text}");
+            assert_eq!(number(text).as_i64(), None, "{text}");
         }
     }
 
@@ -386,7 +386,7 @@ mod tests {
             ("99999999999999999999999", 0, None),
             ("0e400", 9, Some(0)),
         ] {
-            assert_eq!(number(text).to_scaled_i64(shift), value, "{text}");
+            assert_eq!(number(text).as_scaled_i64(shift), value, "{text}");
         }
     }
 }

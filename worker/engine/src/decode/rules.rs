@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, UInt32Type};
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
 use pipeline::pointer::Pointer;
-use pipeline::spec::{Infinite, OnMismatch};
+use pipeline::spec::{Infinite, OnConflict, OnMismatch};
 
 const UR3: &str = r#"{"agentId":"r","ts":1666772245000,"current":[{"ts":1666772241847,"j0":0.109627604,"j1":-2.024668694},
 {"ts":1666772242852,"j0":null,"j1":-2.27845645}],"tool":[{"ts":1666772241847,"current":0.08}],"status":[{"ts":1666772241847,
