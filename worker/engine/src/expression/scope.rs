@@ -41,7 +41,7 @@ impl Scope {
     }
 
     /// Every usable name, sorted.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.keys().map(String::as_str)
     }
 
