@@ -2,6 +2,7 @@
 
 use archive::error::ArchiveError;
 use archive::store::StoreError;
+use engine::compute::ComputeError;
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
@@ -172,6 +173,12 @@ impl From<TableError> for Fault {
             (_, None) => Exit::Request,
         };
         Self::caused(exit, error)
+    }
+}
+
+impl From<ComputeError> for Fault {
+    fn from(error: ComputeError) -> Self {
+        Self::caused(Exit::Broken, error)
     }
 }
 

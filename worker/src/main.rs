@@ -4,13 +4,20 @@
 
 mod cli;
 mod command;
+mod commit;
 mod console;
 mod fault;
+mod memory;
+mod plan;
 mod present;
 mod progress;
+mod run;
+mod shard;
 mod simulate;
 mod stop;
+mod summary;
 mod words;
+mod work;
 
 use clap::Parser;
 use cli::{Cli, Verb};

@@ -55,8 +55,10 @@ fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<R
     match runtime.block_on(commit(work, &planned.plan, &ask.run)) {
         Ok(committed) => Ok(Ran { planned, committed, failed }),
         // What made a shard fail says more than the gate that counts failed shards.
-        Err(gate) if gate.exit() == Exit::Gate => Err(failed.into_iter().next().map_or(gate, |fault| fault.noting(&gate))),
-        Err(fault) => Err(fault),
+        Err(fault) => match failed.into_iter().next() {
+            Some(cause) if fault.exit() == Exit::Gate => Err(cause.noting(&fault)),
+            _ => Err(fault),
+        },
     }
 }
 

@@ -16,11 +16,10 @@ use chunk::{Pick, chunks, interleaving};
 use clock::{Clock, Step};
 use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
-use engine::compute::RobotRows;
+use engine::compute::{Computation, RobotRows};
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
 use pipeline::plan::{Role, Shard, sight};
-use pipeline::time::Span;
 use std::sync::Arc;
 use table::layout;
 use table::ledger::Failure;
@@ -42,11 +41,11 @@ const INTERLEAVING_MAX: f64 = 0.2;
 const REFUSALS: usize = 1024;
 
 /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
-pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Shard, seen: &dyn Fn(u64, u64)) -> Result<Report, Fault> {
+pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Shard, seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, Fault> {
     if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
         return Ok(report);
     }
-    let plan = DecodePlan::new(&work.pipeline.archive).map_err(|error| Fault::broken(error.to_string()))?;
+    let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let attempt = Attempt {
         work,
         runtime,
@@ -83,7 +82,7 @@ struct Attempt<'a> {
     plan: Arc<DecodePlan>,
     id: String,
     clock: Clock,
-    seen: &'a dyn Fn(u64, u64),
+    seen: &'a (dyn Fn(u64, u64) + Sync),
 }
 
 /// What an attempt writes to.
@@ -97,7 +96,7 @@ impl Attempt<'_> {
     fn run(&self) -> Result<Report, Fault> {
         let (store, key) = (&self.work.result, self.shard.key.as_str());
         let mut output = Output {
-            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
+            part: PartWriter::new(store, self.work.compiled.schema(), key, &self.id)?,
             quarantine: QuarantineWriter::new(store, key, &self.id),
             account: Account::default(),
         };
@@ -126,7 +125,7 @@ impl Attempt<'_> {
 
     /// The members that the shard reads, in archive order.
     async fn picks(&self) -> Result<Vec<Pick>, Fault> {
-        let sight = sight(&self.work.pipeline);
+        let sight = sight(self.work.pipeline());
         let context = sight.context(self.shard.part.span);
         // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
@@ -171,13 +170,13 @@ impl Attempt<'_> {
 
     fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
-        let signals = &self.work.pipeline.archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
         arranged.map_err(|error| Fault::new(Exit::Memory, error.to_string()))
     }
 
     fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
-        let signals = &self.work.pipeline.archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         for refused in decoded.refused.chunks(REFUSALS) {
             let lines: Vec<Refusal> = refused.iter().map(|refusal| {
                 let member = &picks[refusal.member as usize].member;
@@ -201,32 +200,28 @@ impl Attempt<'_> {
     }
 
     /// Computes robots on all threads and writes their rows in order.
-    fn robots(&self, robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
-        let accepts = |robot: &RobotSignals| self.work.pipeline.robots.accepts(&robot.robot);
-        let mut robots = robots.into_iter().filter(accepts).peekable();
-        while robots.peek().is_some() {
+    fn robots(&self, mut robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
+        robots.retain(|robot| self.work.pipeline().robots.accepts(&robot.robot));
+        let computation = self.work.compiled.start(robots, self.shard.part.span);
+        let indices: Vec<usize> = (0..computation.robots()).collect();
+        for wave in indices.chunks(self.work.effort.threads) {
             self.work.stop.check()?;
-            let wave: Vec<RobotSignals> = robots.by_ref().take(self.work.effort.threads).collect();
-            for computed in self.wave(wave) {
-                let RobotRows { batch, account, .. } = computed?;
+            for computed in self.wave(&computation, wave) {
+                let (rows, account) = computed?;
                 output.account.merge(&account);
-                self.clock.time(Step::Write, || self.runtime.block_on(output.part.write(&batch)))?;
+                self.clock.time(Step::Write, || self.runtime.block_on(output.part.write(&rows.batch)))?;
             }
         }
         Ok(())
     }
 
     /// Computes some robots, one a thread.
-    fn wave(&self, robots: Vec<RobotSignals>) -> Vec<Result<RobotRows, Fault>> {
-        let span: Span = self.shard.part.span;
-        let compute = |robot: RobotSignals| {
-            let computed = self.clock.time(Step::Compute, || self.work.compiled.compute(robot, span));
-            computed.map_err(|error| Fault::broken(error.to_string()))
-        };
+    fn wave(&self, computation: &Computation, indices: &[usize]) -> Vec<Result<(RobotRows, Account), Fault>> {
+        let compute = |index| self.clock.time(Step::Compute, || computation.robot(index)).map_err(Fault::from);
         std::thread::scope(|scope| {
-            let threads: Vec<_> = robots.into_iter().map(|robot| scope.spawn(|| compute(robot))).collect();
-            let joined = threads.into_iter().map(|thread| thread.join());
-            joined.map(|done| done.unwrap_or_else(|_| Err(Fault::broken("a thread that computed a robot panicked")))).collect()
+            let threads: Vec<_> = indices.iter().map(|index| scope.spawn(|| compute(*index))).collect();
+            let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
         })
     }
 

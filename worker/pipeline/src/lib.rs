@@ -1,7 +1,7 @@
 //! The words and rules of Fleetloom: what a person writes, what it means, and how an archive is cut into shards.
 //!
 //! ```text
-//! text --read--> Words (spec) --check--> Archive, Pipeline, Run --> columns, reach, meaning
+//! text --read--> Words (spec) --check--> Archive, Pipeline, Run --> columns, reach, meaning --plan--> shards
 //! ```
 //!
 //! Pure: no I/O, no async, no Arrow, no clock. [`spec`] is what was written, [`archive`], [`pipeline`] and [`run`] are

@@ -80,8 +80,9 @@ fn column(column: &Column) -> Value {
         "type": kind,
         "written": written,
         "unit": column.unit,
-        "scale": column.scale,
-        "offset": column.offset,
+        // As text: a number may change its last bit when JSON is read back. Adding zero makes -0 plain.
+        "scale": (column.scale + 0.0).to_string(),
+        "offset": (column.offset + 0.0).to_string(),
         "text": column.text == TextRule::Number,
         "nulls": nulls,
         "infinite": column.infinite,

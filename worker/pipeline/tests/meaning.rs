@@ -96,6 +96,16 @@ fn a_change_that_touches_rows_is_named_by_its_field() {
     );
 }
 
+#[test]
+fn a_meaning_survives_being_stored_as_json() {
+    for scale in ["0.1", "1e-300", "2.2250738585072014e-308", "123456789012345680000", "-5"] {
+        let meaning = meaning(&with("scale: 0.001", &format!("scale: {scale}")));
+        let stored: serde_json::Value = serde_json::from_str(&meaning.to_string()).unwrap();
+        assert_eq!(stored, meaning);
+        assert!(differences(&stored, &meaning).is_empty());
+    }
+}
+
 fn reaches(old: &str, new: &str) -> (i64, i64) {
     let Reach { back_ns, forward_ns } = reach(&with(old, new));
     (back_ns / SECOND_NS, forward_ns / SECOND_NS)

@@ -211,7 +211,7 @@ impl Walk {
     fn number(&mut self, node: &Node, _: &Value, path: &str) -> Value {
         let remedy = match node {
             Node::Float(value) if value.is_finite() => return (*value).into(),
-            Node::Int(_) => return node.clone().into_json(),
+            Node::Int(value) => return (*value as f64).into(),
             Node::Text(text) if text.parse::<f64>().is_ok_and(f64::is_finite) => format!("write {text} without quotes"),
             _ => "write a finite number".into(),
         };
