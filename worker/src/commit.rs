@@ -12,7 +12,6 @@ use futures::TryStreamExt;
 use pipeline::plan::{Bucket, Plan, Shard, State, digest};
 use pipeline::time::{Day, SECOND_NS, Span};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
 use table::gates::judge;
@@ -42,7 +41,7 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
     let mut account = Account::default();
     ledger.accounts().for_each(|shard| account.merge(shard));
     let failed = ledger.count(LineState::Failed) as u64;
-    let gates = judge(&work.pipeline, &account, failed, ledger.lines.len() as u64);
+    let gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
     let publication = Publication {
         run: run.to_owned(),
         plan: plan.hash(),
@@ -50,8 +49,8 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
         pipeline: plan.pipeline.clone(),
         meaning: meaning_hash(plan),
         engine: ENGINE.to_owned(),
-        schema: Arc::clone(work.compiled.schema()),
-        retention_s: u64::try_from(work.pipeline.retention_ns() / SECOND_NS).unwrap_or_default(),
+        schema: work.compiled.schema(),
+        retention_s: u64::try_from(work.pipeline().retention_ns() / SECOND_NS).unwrap_or_default(),
         base,
         ledger,
         gates,

@@ -15,6 +15,7 @@ mod run;
 mod shard;
 mod simulate;
 mod stop;
+mod summary;
 mod words;
 mod work;
 

@@ -123,25 +123,35 @@ impl Table {
     }
 }
 
-/// The first `rows` rows of the batches as a table; null is empty.
+/// Tables with more columns than this are shown on their side: a line per column.
+const UPRIGHT_COLUMNS: usize = 10;
+
+/// The rows of the batches as a table; null is empty. Wide ones lie on their side: a line per column, rows side by side.
 ///
 /// Errors: a type that arrow cannot show.
-pub(crate) fn first_rows(batches: &[RecordBatch], rows: usize) -> Result<Table, ArrowError> {
+pub(crate) fn rows(batches: &[RecordBatch]) -> Result<Table, ArrowError> {
     let Some(first) = batches.first() else { return Ok(Table::default()) };
     let schema = first.schema();
-    let mut table = Table::new(schema.fields().iter().map(|field| (field.name().as_str(), align(field.data_type()))));
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let mut cells = Vec::new();
     let options = FormatOptions::new().with_null("").with_duration_format(DurationFormat::Pretty);
-    let mut left = rows;
     for batch in batches {
-        let formatters = batch
-            .columns()
-            .iter()
-            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
-            .collect::<Result<Vec<_>, _>>()?;
-        for row in 0..batch.num_rows().min(left) {
-            table.row(formatters.iter().map(|column| column.value(row).to_string()));
+        let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            cells.push(columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>());
         }
-        left -= batch.num_rows().min(left);
+    }
+    if names.len() <= UPRIGHT_COLUMNS {
+        let mut table = Table::new(names.zip(schema.fields().iter().map(|field| align(field.data_type()))));
+        cells.into_iter().for_each(|row| table.row(row));
+        return Ok(table);
+    }
+    let numbers: Vec<_> = (1..=cells.len()).map(|n| format!("row {n}")).collect();
+    let sides = numbers.iter().map(|number| (number.as_str(), Align::Right));
+    let mut table = Table::new([("column", Align::Left)].into_iter().chain(sides));
+    for (name, column) in names.zip(0..) {
+        table.row([name].into_iter().chain(cells.iter().map(|row| row[column].as_str())));
     }
     Ok(table)
 }
@@ -178,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rows_span_batches_and_null_is_empty() {
+    fn rows_span_batches_and_null_is_empty() {
         let batch = |robot: &str, speed: Option<f64>| {
             RecordBatch::try_from_iter([
                 ("robot", Arc::new(StringArray::from(vec![robot])) as _),
@@ -187,7 +197,18 @@ mod tests {
             ])
             .unwrap()
         };
-        let table = first_rows(&[batch("a", Some(0.5)), batch("b", None), batch("c", None)], 2).unwrap();
+        let table = rows(&[batch("a", Some(0.5)), batch("b", None)]).unwrap();
         assert_eq!(table.rows, [["a", "1970-01-01T00:00:01.500Z", "0.5"], ["b", "1970-01-01T00:00:01.500Z", ""]]);
+    }
+
+    #[test]
+    fn a_wide_table_lies_on_its_side() {
+        let columns = (0..11).map(|n| (format!("c{n}"), Arc::new(Float64Array::from(vec![0.5, 1.5])) as _));
+        let table = rows(&[RecordBatch::try_from_iter(columns).unwrap()]).unwrap();
+        assert_eq!(
+            table.columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["column", "row 1", "row 2"]
+        );
+        assert_eq!((table.rows.len(), &table.rows[10]), (11, &["c10", "0.5", "1.5"].map(str::to_owned).to_vec()));
     }
 }

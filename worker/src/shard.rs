@@ -16,7 +16,7 @@ use chunk::{Pick, chunks, interleaving};
 use clock::{Clock, Step};
 use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
-use engine::compute::{Computation, RobotRows};
+use engine::compute::RobotRows;
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
 use pipeline::plan::{Role, Shard, sight};
@@ -45,7 +45,7 @@ pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Sh
     if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
         return Ok(report);
     }
-    let plan = DecodePlan::new(&work.pipeline.archive).map_err(|error| Fault::broken(error.to_string()))?;
+    let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let attempt = Attempt {
         work,
         runtime,
@@ -96,7 +96,7 @@ impl Attempt<'_> {
     fn run(&self) -> Result<Report, Fault> {
         let (store, key) = (&self.work.result, self.shard.key.as_str());
         let mut output = Output {
-            part: PartWriter::new(store, self.work.compiled.schema(), key, &self.id)?,
+            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
             quarantine: QuarantineWriter::new(store, key, &self.id),
             account: Account::default(),
         };
@@ -125,7 +125,7 @@ impl Attempt<'_> {
 
     /// The members that the shard reads, in archive order.
     async fn picks(&self) -> Result<Vec<Pick>, Fault> {
-        let sight = sight(&self.work.pipeline);
+        let sight = sight(self.work.pipeline());
         let context = sight.context(self.shard.part.span);
         // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
@@ -170,13 +170,13 @@ impl Attempt<'_> {
 
     fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
-        let signals = &self.work.pipeline.archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
         arranged.map_err(|error| Fault::new(Exit::Memory, error.to_string()))
     }
 
     fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
-        let signals = &self.work.pipeline.archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         for refused in decoded.refused.chunks(REFUSALS) {
             let lines: Vec<Refusal> = refused.iter().map(|refusal| {
                 let member = &picks[refusal.member as usize].member;
@@ -200,26 +200,26 @@ impl Attempt<'_> {
     }
 
     /// Computes robots on all threads and writes their rows in order.
-    fn robots(&self, mut robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
-        robots.retain(|robot| self.work.pipeline.robots.accepts(&robot.robot));
-        let computation = self.work.compiled.start(robots, self.shard.part.span);
-        let indices: Vec<usize> = (0..computation.robots()).collect();
-        for wave in indices.chunks(self.work.effort.threads) {
+    fn robots(&self, robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
+        let accepts = |robot: &RobotSignals| self.work.pipeline().robots.accepts(&robot.robot);
+        let mut robots = robots.into_iter().filter(accepts).peekable();
+        while robots.peek().is_some() {
             self.work.stop.check()?;
-            for computed in self.wave(&computation, wave) {
-                let (rows, account) = computed?;
+            for computed in self.wave(robots.by_ref().take(self.work.effort.threads).collect()) {
+                let RobotRows { batch, account, .. } = computed?;
                 output.account.merge(&account);
-                self.clock.time(Step::Write, || self.runtime.block_on(output.part.write(&rows.batch)))?;
+                self.clock.time(Step::Write, || self.runtime.block_on(output.part.write(&batch)))?;
             }
         }
         Ok(())
     }
 
     /// Computes some robots, one a thread.
-    fn wave(&self, computation: &Computation, indices: &[usize]) -> Vec<Result<(RobotRows, Account), Fault>> {
-        let compute = |index| self.clock.time(Step::Compute, || computation.robot(index)).map_err(Fault::from);
+    fn wave(&self, robots: Vec<RobotSignals>) -> Vec<Result<RobotRows, Fault>> {
+        let span = self.shard.part.span;
+        let compute = |robot| self.clock.time(Step::Compute, || self.work.compiled.compute(robot, span)).map_err(Fault::from);
         std::thread::scope(|scope| {
-            let threads: Vec<_> = indices.iter().map(|index| scope.spawn(|| compute(*index))).collect();
+            let threads: Vec<_> = robots.into_iter().map(|robot| scope.spawn(|| compute(robot))).collect();
             let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
         })

@@ -1,71 +1,98 @@
-//! From `-f FILE…` to checked pipelines, or to all mistakes at once.
+//! From `-f FILE…` to pipelines ready to compute, or to all mistakes at once.
 
 use crate::cli;
 use crate::fault::{Fault, Result};
 use crate::present;
-use pipeline::check::{Checked, check};
-use pipeline::mistake::Mistake;
+use engine::compile::{Compiled, compile};
+use pipeline::check::check;
+use pipeline::mistake::{Mistake, Note};
 use pipeline::name;
-use pipeline::pipeline::Pipeline;
 use pipeline::read::Words;
 use std::io::{self, Read};
 use std::path::Path;
 use std::{env, fs, path};
 
-/// Everything the files say.
+/// What the files say, checked to the last expression.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// The pipelines asked for, in the order they run in.
+    pub(crate) compiled: Vec<Compiled>,
+    /// What is no mistake but worth knowing.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Reads and checks everything that the files say, whichever pipeline is asked for.
 ///
-/// Errors: a file that cannot be read; all mistakes, grouped by file (both [`crate::fault::Exit::Request`]).
-pub(crate) fn checked(words: &cli::Words) -> Result<Checked> {
+/// Errors: a file that cannot be read; all mistakes, grouped by file; no pipeline, or none of the name asked for.
+pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
     let mut read = Words::default();
     for file in &words.files {
         read = read.and(read_file(file)?);
     }
-    check(&read).map_err(|mistakes| refusal(&mistakes))
+    let checked = check(&read).map_err(|mistakes| refusal(&mistakes))?;
+    let (mut compiled, mut mistakes) = (Vec::new(), Vec::new());
+    for pipeline in &checked.pipelines {
+        match compile(pipeline) {
+            Ok(one) => compiled.push(one),
+            Err(more) => mistakes.extend(more.into_iter().map(|mistake| with_file(mistake, &read))),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(refusal(&mistakes));
+    }
+    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, notes: checked.notes })
 }
 
-/// The pipelines to run: all of the files in their order, or the one asked for.
+/// The pipelines to run: all of the files in their order, or the one asked for. At least one.
 ///
-/// Errors: as [`checked`]; no pipeline, or none of that name.
-pub(crate) fn pipelines(words: &cli::Words) -> Result<Vec<Pipeline>> {
-    chosen(checked(words)?.pipelines, words.pipeline.as_deref())
+/// Errors: as [`ready`].
+pub(crate) fn compiled(words: &cli::Words) -> Result<Vec<Compiled>> {
+    Ok(ready(words)?.compiled)
 }
 
 /// The one pipeline that a verb is about.
 ///
-/// Errors: as [`pipelines`]; several without `--pipeline`.
-pub(crate) fn pipeline(words: &cli::Words) -> Result<Pipeline> {
-    let mut pipelines = pipelines(words)?;
-    match (pipelines.pop(), pipelines.is_empty()) {
-        (Some(pipeline), true) => Ok(pipeline),
-        (Some(last), false) => {
-            let names: Vec<_> = pipelines.iter().chain([&last]).map(|pipeline| pipeline.name.as_str()).collect();
-            let what = format!("the files hold several Pipelines; choose one with --pipeline: {}", names.join(", "));
-            Err(Fault::request(what))
-        }
-        (None, _) => Err(Fault::request("the files hold no Pipeline; add one, or name its file with -f")),
+/// Errors: as [`ready`]; several without `--pipeline`.
+pub(crate) fn only(words: &cli::Words) -> Result<Compiled> {
+    let mut compiled = compiled(words)?;
+    if compiled.len() > 1 {
+        let names = names(&compiled).join(", ");
+        return Err(Fault::request(format!("the files hold several Pipelines; choose one with --pipeline: {names}")));
     }
+    compiled.pop().ok_or_else(no_pipeline)
 }
 
-/// Those of `pipelines` that are asked for.
-pub(crate) fn chosen(pipelines: Vec<Pipeline>, name: Option<&str>) -> Result<Vec<Pipeline>> {
-    let Some(name) = name else {
-        return if pipelines.is_empty() {
-            Err(Fault::request("the files hold no Pipeline; add one, or name its file with -f"))
-        } else {
-            Ok(pipelines)
-        };
-    };
-    let known: Vec<_> = pipelines.iter().map(|pipeline| pipeline.name.clone()).collect();
-    let found: Vec<_> = pipelines.into_iter().filter(|pipeline| pipeline.name == name).collect();
-    if found.is_empty() {
-        let remedy = name::suggest(name, known.iter().map(String::as_str));
-        return Err(Fault::request(format!("--pipeline {name}: no such Pipeline in the files; {remedy}")));
+fn names(compiled: &[Compiled]) -> Vec<&str> {
+    compiled.iter().map(|one| one.pipeline().name.as_str()).collect()
+}
+
+fn no_pipeline() -> Fault {
+    Fault::request("the files hold no Pipeline; add one, or name its file with -f")
+}
+
+/// The engine knows documents, not files.
+fn with_file(mistake: Mistake, words: &Words) -> Mistake {
+    let document = words.documents.iter().find(|document| document.label == mistake.document);
+    Mistake { file: mistake.file.or_else(|| document.and_then(|document| document.file.clone())), ..mistake }
+}
+
+/// Those that are asked for.
+fn chosen(compiled: Vec<Compiled>, name: Option<&str>) -> Result<Vec<Compiled>> {
+    if compiled.is_empty() {
+        return Err(no_pipeline());
     }
-    Ok(found)
+    let Some(name) = name else { return Ok(compiled) };
+    match compiled.iter().position(|one| one.pipeline().name == name) {
+        Some(at) => Ok(compiled.into_iter().skip(at).take(1).collect()),
+        None => {
+            let remedy = name::suggest(name, names(&compiled));
+            Err(Fault::request(format!("--pipeline {name}: no such Pipeline in the files; {remedy}")))
+        }
+    }
 }
 
 /// A fault with every mistake under its file.
-pub(crate) fn refusal(mistakes: &[Mistake]) -> Fault {
+fn refusal(mistakes: &[Mistake]) -> Fault {
     let mut files: Vec<Option<&str>> = Vec::new();
     for mistake in mistakes {
         if !files.contains(&mistake.file.as_deref()) {
@@ -140,7 +167,7 @@ mod tests {
     #[test]
     fn a_missing_file_is_a_wrong_request_that_names_it() {
         let words = cli::Words { files: vec!["no/such.yaml".into()], pipeline: None };
-        let fault = checked(&words).unwrap_err();
+        let fault = ready(&words).unwrap_err();
         assert_eq!(fault.exit(), Exit::Request);
         assert!(fault.to_string().starts_with("no/such.yaml: cannot be read"));
     }

@@ -12,12 +12,11 @@ use pipeline::time::words::duration_text;
 
 /// Prints a few lines per pipeline on stdout, and what is worth knowing on stderr.
 pub(crate) fn check(args: &CheckArgs, context: &Context) -> Result {
-    let checked = words::checked(&args.words)?;
-    for note in &checked.notes {
+    let ready = words::ready(&args.words)?;
+    for note in &ready.notes {
         context.console.say(&format!("note: {note}"));
     }
-    let pipelines = words::chosen(checked.pipelines, args.words.pipeline.as_deref())?;
-    let text: String = pipelines.iter().map(describe).collect();
+    let text: String = ready.compiled.iter().map(|one| describe(one.pipeline())).collect();
     print(&text)?;
     Ok(Exit::Done)
 }

@@ -1,11 +1,15 @@
 //! `fleetloom explain`: the physical plan that computes a pipeline's rows.
 
 use crate::cli::ExplainArgs;
-use crate::fault::{Fault, Result};
+use crate::console::print;
+use crate::fault::{Exit, Result};
 use crate::words;
 
-/// Not there yet.
+/// Prints each pipeline's operators, inputs indented below their reader.
 pub(crate) fn explain(args: &ExplainArgs) -> Result {
-    words::pipeline(&args.words)?;
-    Err(Fault::broken("explain: not in this build"))
+    let compiled = words::compiled(&args.words)?;
+    let text =
+        compiled.iter().map(|one| format!("Pipeline {}\n{}", one.pipeline().name, engine::explain::explain(one)));
+    print(&text.collect::<Vec<_>>().join("\n"))?;
+    Ok(Exit::Done)
 }
