@@ -2,8 +2,11 @@
 
 use crate::console::Color;
 use crate::simulate::Order;
+use crate::plan::Ask;
+use crate::work::{Effort, run_id};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use pipeline::spec;
 use pipeline::pipeline::DayRange;
 use pipeline::time::{Day, words};
 use std::path::PathBuf;
@@ -132,9 +135,13 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// As asked, else one per core.
-    pub(crate) fn threads(&self) -> usize {
-        self.threads.map_or_else(cores, usize::from)
+    /// As asked, else the default.
+    pub(crate) fn effort(&self) -> Effort {
+        let Effort { threads, memory_bytes } = Effort::default();
+        Effort {
+            threads: self.threads.map_or(threads, usize::from),
+            memory_bytes: self.memory.unwrap_or(memory_bytes),
+        }
     }
 }
 
@@ -164,6 +171,17 @@ pub(crate) enum Recompute {
     Stale,
     /// Everything
     All,
+}
+
+impl Scope {
+    /// What is asked of a plan; a name is made up where none is given.
+    pub(crate) fn ask(&self) -> Ask {
+        let recompute = match self.recompute {
+            Recompute::Stale => spec::Recompute::Stale,
+            Recompute::All => spec::Recompute::All,
+        };
+        Ask { run: self.run_id.clone().unwrap_or_else(run_id), range: self.range, recompute }
+    }
 }
 
 /// `fleetloom check`.

@@ -42,7 +42,7 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
     let mut account = Account::default();
     ledger.accounts().for_each(|shard| account.merge(shard));
     let failed = ledger.count(LineState::Failed) as u64;
-    let gates = judge(&work.pipeline, &account, failed, ledger.lines.len() as u64);
+    let gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
     let publication = Publication {
         run: run.to_owned(),
         plan: plan.hash(),
@@ -51,7 +51,7 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
         meaning: meaning_hash(plan),
         engine: ENGINE.to_owned(),
         schema: Arc::clone(work.compiled.schema()),
-        retention_s: u64::try_from(work.pipeline.retention_ns() / SECOND_NS).unwrap_or_default(),
+        retention_s: u64::try_from(work.pipeline().retention_ns() / SECOND_NS).unwrap_or_default(),
         base,
         ledger,
         gates,

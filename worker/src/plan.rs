@@ -48,10 +48,10 @@ pub(crate) struct Planned {
 
 /// Makes the plan of a run and writes it down.
 pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
-    let listing = list(work.source.as_ref(), &work.pipeline.archive).await?;
+    let listing = list(work.source.as_ref(), &work.pipeline().archive).await?;
     warn_if_empty(work, &listing);
     let sources = sources::ensure(work, &listing).await?;
-    let range = narrower(work.pipeline.range, ask.range)?;
+    let range = narrower(work.pipeline().range, ask.range)?;
     let inputs = inputs(work, &sources, range).await?;
     let base = TableState::open(&work.result, None).await?;
     let before = match &base {
@@ -61,7 +61,7 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
     let asked_by = (ask.recompute == Recompute::All).then_some(ask.run.as_str());
     let reports = reusable(work, base.as_ref()).await?;
     let facts = Facts {
-        meaning: meaning(&work.pipeline),
+        meaning: meaning(work.pipeline()),
         engine: ENGINE,
         source: listing.source_version.clone(),
         base: base.as_ref().map(|base| (base.version, before.as_ref())),
@@ -69,7 +69,7 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
         range: ask.range,
         asked_by,
     };
-    let plan = decide(&work.pipeline, &facts, inputs);
+    let plan = decide(work.pipeline(), &facts, inputs);
     write(work, &plan).await?;
     Ok(Planned { plan, listing })
 }
@@ -91,7 +91,7 @@ pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
     if plan.hash() != hash {
         return Err(Fault::request(format!("{name}: its content does not have that hash; plan again")));
     }
-    if plan.pipeline != work.pipeline.name || plan.meaning != meaning(&work.pipeline) {
+    if plan.pipeline != work.pipeline().name || plan.meaning != meaning(work.pipeline()) {
         let why = "was made from other words; use the file that it was made from, or plan again";
         return Err(Fault::request(format!("plan {hash} {why}")));
     }
@@ -108,7 +108,7 @@ async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
 
 fn warn_if_empty(work: &Work, listing: &Listing) {
     if listing.objects.is_empty() {
-        let (pattern, ignored) = (work.pipeline.archive.objects.text.as_str(), listing.ignored);
+        let (pattern, ignored) = (work.pipeline().archive.objects.text.as_str(), listing.ignored);
         let examples = listing.ignored_examples.join(", ");
         tracing::warn!(archive = %work.source, pattern, ignored, examples, "no object matches the archive's `objects`");
     }
@@ -116,13 +116,13 @@ fn warn_if_empty(work: &Work, listing: &Listing) {
 
 /// The parts of the range with what they read: two passes over the members, none held.
 async fn inputs(work: &Work, sources: &Sources, range: Option<DayRange>) -> Result<Vec<(Part, Inputs)>, Fault> {
-    let sight = sight(&work.pipeline);
-    let mut survey = Survey::new(sight, robots_known(&work.pipeline.archive));
+    let sight = sight(work.pipeline());
+    let mut survey = Survey::new(sight, robots_known(&work.pipeline().archive));
     let mut walk = Walk::new(work, sources, None);
     while let Some(members) = walk.next().await? {
         members.iter().for_each(|member| survey.add(member, robot(work, member)));
     }
-    let parts = within(survey.parts(work.pipeline.shard_bytes), range);
+    let parts = within(survey.parts(work.pipeline().shard_bytes), range);
     let mut draft = Draft::new(sight, parts);
     let mut walk = Walk::new(work, sources, None);
     while let Some(members) = walk.next().await? {
@@ -136,7 +136,7 @@ async fn inputs(work: &Work, sources: &Sources, range: Option<DayRange>) -> Resu
 
 /// The hash of a member's robot where shards are cut by robot; a member that tells none is with the first of them.
 pub(crate) fn robot(work: &Work, member: &Member) -> Option<u64> {
-    robots_known(&work.pipeline.archive).then(|| member_robot(member).unwrap_or_default())
+    robots_known(&work.pipeline().archive).then(|| member_robot(member).unwrap_or_default())
 }
 
 /// The days of the pipeline's range that the run asks for.
@@ -152,7 +152,7 @@ fn narrower(pipeline: Option<DayRange>, run: Option<DayRange>) -> Result<Option<
 
 /// The plan that made the base, where it can still be read: it says why shards are stale.
 async fn before(work: &Work, base: &TableState) -> Result<Option<Plan>, Fault> {
-    if let Some(owner) = base.pipeline().filter(|owner| *owner != work.pipeline.name) {
+    if let Some(owner) = base.pipeline().filter(|owner| *owner != work.pipeline().name) {
         let why = format!("belongs to pipeline `{owner}`; give this pipeline a result URL of its own");
         return Err(Fault::request(format!("{}: the table {why}", work.result)));
     }
@@ -171,7 +171,7 @@ async fn reusable(work: &Work, base: Option<&TableState>) -> Result<HashSet<Stri
         Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| line.key).collect(),
         None => HashSet::new(),
     };
-    let oldest_ms = now_ms().saturating_sub(work.pipeline.retention_ns() / MILLI_NS / 2);
+    let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
     let reports = report_keys(work.result.as_ref()).await?;
     let young =
         |key: &String, written_ms: Option<i64>| live.contains(key) || written_ms.is_none_or(|ms| ms >= oldest_ms);

@@ -51,7 +51,7 @@ pub(crate) fn shard(
     if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
         return Ok(report);
     }
-    let plan = DecodePlan::new(&work.pipeline.archive).map_err(|error| Fault::broken(error.to_string()))?;
+    let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let attempt = Attempt {
         work,
         runtime,
@@ -137,7 +137,7 @@ impl Attempt<'_> {
 
     /// The members that the shard reads, in archive order.
     async fn picks(&self) -> Result<Vec<Pick>, Fault> {
-        let sight = sight(&self.work.pipeline);
+        let sight = sight(self.work.pipeline());
         let context = sight.context(self.shard.part.span);
         // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
@@ -184,13 +184,13 @@ impl Attempt<'_> {
 
     fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
-        let signals = &self.work.pipeline.archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
         arranged.map_err(|error| Fault::new(Exit::Memory, error.to_string()))
     }
 
     fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
-        let signals = &self.work.pipeline.archive.signals;
+        let signals = &self.work.pipeline().archive.signals;
         for refused in decoded.refused.chunks(REFUSALS) {
             let lines: Vec<Refusal> = refused
                 .iter()
@@ -220,7 +220,7 @@ impl Attempt<'_> {
 
     /// Computes robots on all threads and writes their rows in order.
     fn robots(&self, mut robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
-        robots.retain(|robot| self.work.pipeline.robots.accepts(&robot.robot));
+        robots.retain(|robot| self.work.pipeline().robots.accepts(&robot.robot));
         let computation = self.work.compiled.start(robots, self.shard.part.span);
         let indices: Vec<usize> = (0..computation.robots()).collect();
         for wave in indices.chunks(self.work.effort.threads) {

@@ -1,5 +1,6 @@
 //! What a command works with: the checked pipeline, its two stores, and how much of the machine it may use.
 
+use crate::cli::cores;
 use crate::fault::Fault;
 use crate::stop::Stop;
 use archive::open::{Side, open};
@@ -8,6 +9,11 @@ use engine::compile::Compiled;
 use pipeline::pipeline::Pipeline;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
+
+/// Threads that wait for stores: folders are read by the blocking pool, networks need little.
+const IO_THREADS: usize = 2;
 
 /// The version of what rows mean: it changes when the same words and bytes would give other rows, and is part of every
 /// shard's key.
@@ -16,9 +22,7 @@ pub(crate) const ENGINE: &str = "1";
 /// One pipeline, ready to plan, compute and publish.
 #[derive(Debug)]
 pub(crate) struct Work {
-    /// Words and rules.
-    pub(crate) pipeline: Pipeline,
-    /// Its expressions and schema.
+    /// Words and rules, with expressions and schema.
     pub(crate) compiled: Compiled,
     /// Where telemetry lies.
     pub(crate) source: Arc<dyn Store>,
@@ -41,11 +45,37 @@ pub(crate) struct Effort {
 
 impl Work {
     /// Opens the stores of a pipeline. Nothing is read yet.
-    pub(crate) fn open(pipeline: Pipeline, compiled: Compiled, effort: Effort, stop: Stop) -> Result<Self, Fault> {
+    pub(crate) fn open(compiled: Compiled, effort: Effort, stop: Stop) -> Result<Self, Fault> {
+        let pipeline = compiled.pipeline();
         let source = open(&pipeline.archive.store, Side::Source)?;
         let result = open(&pipeline.spec.result.store, Side::Result)?;
-        Ok(Self { pipeline, compiled, source, result, effort, stop })
+        Ok(Self { compiled, source, result, effort, stop })
     }
+
+    /// Words and rules.
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        self.compiled.pipeline()
+    }
+}
+
+/// Memory budget where nothing is said.
+const MEMORY_BYTES: u64 = 512 << 20;
+
+impl Default for Effort {
+    /// One thread a core, and [`MEMORY_BYTES`].
+    fn default() -> Self {
+        Self { threads: cores(), memory_bytes: MEMORY_BYTES }
+    }
+}
+
+/// The runtime for what stores do. Computing happens on threads of our own.
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(IO_THREADS).enable_all().build()
+}
+
+/// A name for a run that was given none.
+pub(crate) fn run_id() -> String {
+    format!("run-{}", Uuid::new_v4().simple())
 }
 
 /// The time, ms since the epoch: for what is written about a run, never for its rows.

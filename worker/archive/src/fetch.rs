@@ -80,14 +80,14 @@ impl Fetch {
             let object = &objects[span.object as usize];
             (Arc::clone(pins.entry(span.object).or_insert_with(|| Arc::new(object.pin()))), span)
         });
-        let (small, large): (Vec<_>, Vec<_>) = pinned.partition(|(_, span)| span.bytes() <= READ_BYTES_MAX);
-        // Only one that needs many reads is held at a time.
-        let blocks = reads(Arc::clone(&store), small, reading.parallel.max(1)).chain(reads(store, large, 1));
+        let runs = stream::iter(runs(pinned, reading.parallel.max(1)));
+        let blocks = runs.map(move |run| reads(Arc::clone(&store), run)).flatten();
         let blocks = stream::iter(refused).chain(blocks).boxed();
         Self { blocks, streamed: plan.streamed }
     }
 
-    /// The next block; `None` after the last. Blocks come in order of object and offset, members larger than a read last.
+    /// The next block; `None` after the last. Refused members come first, then blocks in order of object and
+    /// offset.
     ///
     /// Errors: the store's; [`StoreError::Changed`] when an object was replaced since it was listed.
     pub async fn next(&mut self) -> Option<Result<Block, StoreError>> {
@@ -176,13 +176,28 @@ fn too_large(member: &Member, large: Large) -> Option<Refusal> {
     (member.stored_bytes > stored_max).then_some(Refusal::TooLarge { bytes_max })
 }
 
-/// The blocks of these spans in order, so many reads at a time.
-fn reads(
-    store: Arc<dyn Store>,
+/// Spans that are read alongside each other.
+struct Run {
     spans: Vec<(Arc<Pin>, Span)>,
     parallel: usize,
-) -> impl Stream<Item = Result<Block, StoreError>> {
-    stream::iter(spans).map(move |(pin, span)| read_span(Arc::clone(&store), pin, span)).buffered(parallel)
+}
+
+/// Cuts spans, in order, into runs: one that needs many reads is held alone.
+fn runs(spans: impl Iterator<Item = (Arc<Pin>, Span)>, parallel: usize) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (pin, span) in spans {
+        let parallel = if span.bytes() > READ_BYTES_MAX { 1 } else { parallel };
+        match runs.last_mut() {
+            Some(run) if run.parallel == parallel => run.spans.push((pin, span)),
+            _ => runs.push(Run { spans: vec![(pin, span)], parallel }),
+        }
+    }
+    runs
+}
+
+/// The blocks of a run, in order.
+fn reads(store: Arc<dyn Store>, run: Run) -> impl Stream<Item = Result<Block, StoreError>> {
+    stream::iter(run.spans).map(move |(pin, span)| read_span(Arc::clone(&store), pin, span)).buffered(run.parallel)
 }
 
 async fn read_span(store: Arc<dyn Store>, pin: Arc<Pin>, span: Span) -> Result<Block, StoreError> {

@@ -3,6 +3,10 @@
 use crate::{tar, zip};
 use pipeline::member::Packing;
 
+/// [`Packing::Unsupported`] of the one member that stands for an object whose directory cannot be read: no zip method has
+/// this number.
+pub const TORN_OBJECT: u16 = u16::MAX - 1;
+
 /// Why a member or a line is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -49,6 +53,9 @@ pub enum Why {
     /// Encrypted zip members are not read.
     #[error("the member is encrypted")]
     Encrypted,
+    /// The member stands for an object whose directory or headers cannot be read.
+    #[error("the object is torn, or neither zip nor tar: its members cannot be listed")]
+    TornObject,
     /// Sparse tar members are not read.
     #[error("the member is a sparse file")]
     Sparse,
@@ -72,6 +79,7 @@ impl Refusal {
             Packing::Stored | Packing::Deflated => return None,
             Packing::Unsupported(zip::ENCRYPTED) => Why::Encrypted,
             Packing::Unsupported(tar::SPARSE) => Why::Sparse,
+            Packing::Unsupported(TORN_OBJECT) => Why::TornObject,
             Packing::Unsupported(method) => Why::Method(method),
         };
         Some(Self::because(why))

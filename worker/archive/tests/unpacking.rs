@@ -10,7 +10,7 @@ use flate2::write::{DeflateEncoder, GzEncoder};
 use fleetloom_archive::fetch::{Fetch, Large, member_pieces};
 use fleetloom_archive::lines::{CHUNK_BYTES, LineStream, Lines};
 use fleetloom_archive::memory::MemoryStore;
-use fleetloom_archive::refusal::{Refusal, Why};
+use fleetloom_archive::refusal::{Refusal, TORN_OBJECT, Why};
 use fleetloom_archive::store::{Store, StoreError};
 use fleetloom_archive::unpack::Unpacker;
 use futures::TryStreamExt;
@@ -194,6 +194,7 @@ fn packings_that_are_not_read_say_which() {
     let member = |method| Member { packing: Packing::Unsupported(method), ..stored(b"x") };
     assert_eq!(why(document(&member(99), b"x")), Why::Encrypted);
     assert_eq!(why(document(&member(12), b"x")), Why::Method(12));
+    assert_eq!(why(document(&member(TORN_OBJECT), b"x")), Why::TornObject);
     let taken = Taken::whole(&member(14), b"x", LIMIT);
     assert_eq!(taken.refused, [(0, Refusal::Unreadable { why: Why::Method(14), offset: None })]);
 }
@@ -400,6 +401,24 @@ async fn every_member_is_fetched_whatever_lies_between() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn blocks_come_in_the_order_that_members_lie_in() {
+    let sizes = [100, 9 << 20, 100, 2 << 20, 10 << 20, 12 << 20, 100];
+    let parts: Vec<(String, Vec<u8>)> =
+        sizes.iter().enumerate().map(|(n, &size)| (n.to_string(), vec![b' '; size])).collect();
+    let store = MemoryStore::new();
+    let object = store.insert("object", tar_of(parts.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]))));
+    let store: Arc<dyn Store> = Arc::new(store);
+    let read = members_in(Arc::clone(&store), &archive("object", Some("**")), &object).await.unwrap();
+    let large = Large::Refuse { bytes_max: 64 << 20 };
+    let mut fetch = Fetch::new(store, std::slice::from_ref(&object), &read.members, large);
+    let mut order = Vec::new();
+    while let Some(block) = fetch.next().await {
+        order.extend(block.unwrap().members.into_iter().map(|raw| (raw.member, raw.bytes.unwrap().len())));
+    }
+    assert_eq!(order, sizes.into_iter().enumerate().collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -1,11 +1,36 @@
-//! `fleetloom commit`.
+//! `fleetloom commit`: publish what the shards of a stored plan reported (third act of a run).
 
 use crate::Context;
 use crate::cli::CommitArgs;
-use crate::fault::{Fault, Result};
+use crate::commit::commit as publish;
+use crate::console::print;
+use crate::fault::{Exit, Result};
+use crate::plan::read;
+use crate::summary::Summary;
+use crate::work::{Effort, Work, run_id, runtime};
+use crate::words;
+use std::time::Instant;
 
-/// Not there yet.
-pub(crate) fn commit(args: &CommitArgs, _context: &Context) -> Result {
-    crate::words::compiled(&args.words)?;
-    Err(Fault::broken("commit: not in this build"))
+/// Publishes the plan as one version of the table.
+pub(crate) fn commit(args: &CommitArgs, context: &Context) -> Result {
+    let begun = Instant::now();
+    let runtime = runtime()?;
+    let work = Work::open(words::only(&args.words)?, Effort::default(), context.stop.clone())?;
+    let plan = runtime.block_on(read(&work, &args.plan))?;
+    let run = args.run_id.clone().unwrap_or_else(run_id);
+    let committed = runtime.block_on(publish(&work, &plan, &run))?;
+    let summary = Summary {
+        pipeline: &work.pipeline().name,
+        run: &run,
+        plan: &args.plan,
+        source: &plan.source,
+        table: &work.result.to_string(),
+        version: committed.version,
+        published: committed.published,
+        account: &committed.account,
+        ledger: &committed.ledger,
+        elapsed: begun.elapsed(),
+    };
+    print(&if args.json { format!("{:#}\n", summary.json()) } else { summary.text() })?;
+    Ok(Exit::Done)
 }

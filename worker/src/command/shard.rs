@@ -1,11 +1,35 @@
-//! `fleetloom shard`.
+//! `fleetloom shard`: compute one shard of a stored plan (second act of a run).
 
 use crate::Context;
 use crate::cli::ShardArgs;
-use crate::fault::{Fault, Result};
+use crate::fault::{Exit, Fault, Result};
+use crate::plan::{load, read};
+use crate::present::count;
+use crate::shard::{shard as compute, write_failure};
+use crate::work::{Work, runtime};
+use crate::words;
 
-/// Not there yet.
-pub(crate) fn shard(args: &ShardArgs, _context: &Context) -> Result {
-    crate::words::compiled(&args.words)?;
-    Err(Fault::broken("shard: not in this build"))
+/// Computes a shard of the plan, unless its report is there.
+pub(crate) fn shard(args: &ShardArgs, context: &Context) -> Result {
+    let runtime = runtime()?;
+    let work = Work::open(words::only(&args.words)?, args.budget.effort(), context.stop.clone())?;
+    let plan = runtime.block_on(read(&work, &args.plan))?;
+    let shards = plan.shards.len();
+    let index = args.index as usize;
+    let out = || Fault::request(format!("--index {index}: plan {} has {shards} shards, numbered from 0", args.plan));
+    let one = plan.shards.get(index).ok_or_else(out)?;
+    let gone = || Fault::request(format!("{}: the source version of the plan is gone; plan again", work.result));
+    let sources = runtime.block_on(load(&work, &plan.source))?.ok_or_else(gone)?;
+    match compute(&work, runtime.handle(), &sources, one, &|_, _| ()) {
+        Ok(report) => {
+            context.console.say(&format!("shard {index} of {shards}: {} rows", count(report.rows)));
+            Ok(Exit::Done)
+        }
+        Err(fault) => {
+            if fault.exit() != Exit::Stopped {
+                write_failure(&work, runtime.handle(), &args.plan, one, &fault)?;
+            }
+            Err(fault)
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::work::Work;
 use archive::error::ArchiveError;
 use archive::listing::Listing;
 use archive::members::Members;
+use archive::refusal::TORN_OBJECT;
 use archive::store::{Object, StoreError};
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing};
@@ -18,9 +19,6 @@ use std::sync::Arc;
 use table::layout;
 use table::members::{MembersReader, MembersWriter, Wanted};
 use table::sources::{SourceObject, read_sources, write_sources};
-
-/// The zip method of a member that stands for a torn object: no method has this number.
-const TORN: u16 = u16::MAX - 1;
 
 /// The objects of one source version, and where their member lists lie.
 #[derive(Debug, Clone)]
@@ -36,7 +34,7 @@ pub(crate) async fn ensure(work: &Work, listing: &Listing) -> Result<Sources, Fa
     if let Some(known) = load(work, version).await? {
         return Ok(known);
     }
-    let archive = &work.pipeline.archive;
+    let archive = &work.pipeline().archive;
     let mut lines = Vec::with_capacity(listing.objects.len());
     for (index, object) in listing.objects.iter().enumerate() {
         work.stop.check()?;
@@ -61,7 +59,7 @@ pub(crate) async fn ensure(work: &Work, listing: &Listing) -> Result<Sources, Fa
 
 /// The source version of that name; `None`: it was never planned from.
 pub(crate) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
-    let name = sources_name(&work.pipeline.archive, version);
+    let name = sources_name(&work.pipeline().archive, version);
     Ok(read_sources(&work.result, &name).await?.map(sources))
 }
 
@@ -106,7 +104,7 @@ async fn write_list(work: &Work, list: &str, index: u32, object: &Object) -> Res
             tracing::warn!(%error, "an object cannot be read; it goes to quarantine");
             writer.abort().await?;
             let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
-            writer.write(&[torn(&work.pipeline.archive, index, object)]).await?;
+            writer.write(&[torn(&work.pipeline().archive, index, object)]).await?;
             writer.finish().await?;
             Ok((1, object.bytes))
         }
@@ -129,7 +127,7 @@ async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWrit
     let sort =
         |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
     let source = Arc::clone(&work.source);
-    let mut members = Members::open(source, &work.pipeline.archive, index, object).await.map_err(sort)?;
+    let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
     while let Some(chunk) = members.next().await.map_err(sort)? {
         work.stop.check().map_err(Walking::Failed)?;
         writer.write(&chunk).await.map_err(|error| Walking::Failed(error.into()))?;
@@ -154,7 +152,7 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
         stored_bytes: 0,
         unpacked_bytes: 0,
         crc32: None,
-        packing: Packing::Unsupported(TORN),
+        packing: Packing::Unsupported(TORN_OBJECT),
     }
 }
 
@@ -178,7 +176,7 @@ impl<'w> Walk<'w> {
         loop {
             self.work.stop.check()?;
             if let Some(reader) = &mut self.reader {
-                let robots = &self.work.pipeline.robots;
+                let robots = &self.work.pipeline().robots;
                 let accepts = |member: &Member| member.robot.as_deref().is_none_or(|robot| robots.accepts(robot));
                 if let Some(members) = reader.next_where(accepts).await? {
                     return Ok(Some(members));
@@ -197,9 +195,9 @@ impl<'w> Walk<'w> {
     /// Opens the list of an object; a plain object's member is given at once.
     async fn open(&mut self, index: usize, object: &Object) -> Result<Option<Vec<Member>>, Fault> {
         let number = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
-        if self.work.pipeline.archive.members.is_none() {
+        if self.work.pipeline().archive.members.is_none() {
             let source = Arc::clone(&self.work.source);
-            let mut members = Members::open(source, &self.work.pipeline.archive, number, object).await?;
+            let mut members = Members::open(source, &self.work.pipeline().archive, number, object).await?;
             return Ok(members.next().await?);
         }
         let list = &self.sources.lists[index];

@@ -51,26 +51,26 @@ struct Shared<'a> {
     /// Bytes of all that was decoded.
     held_bytes: AtomicUsize,
     picks: &'a [Pick],
-    /// One batch per member, where members do not lie in the order of their positions.
+    /// One batch per member, where members do not come in the order of their positions.
     apart: bool,
 }
 
 impl Gather<'_> {
     /// The observations of a chunk's members, in archive order.
     pub(super) fn chunk(&self, picks: &[Pick]) -> Result<Vec<Decoded>, Fault> {
-        let shared = Shared {
-            decoded: Mutex::default(),
-            fault: Mutex::default(),
-            held_bytes: AtomicUsize::new(0),
-            picks,
-            apart: !lie_in_order(picks),
-        };
         let large = match self.archive().format {
             Format::Json => Large::Refuse { bytes_max: self.archive().limits.member_bytes_max },
             Format::NdJson => Large::Stream,
         };
         let members = picks.iter().map(|pick| &pick.member);
         let mut fetch = Fetch::new(Arc::clone(&self.work.source), &self.sources.objects, members, large);
+        let shared = Shared {
+            decoded: Mutex::default(),
+            fault: Mutex::default(),
+            held_bytes: AtomicUsize::new(0),
+            picks,
+            apart: !lie_in_order(picks) || !fetch.streamed.is_empty(),
+        };
         self.blocks(&mut fetch, &shared)?;
         for index in std::mem::take(&mut fetch.streamed) {
             self.stream(index, &shared)?;
@@ -81,7 +81,7 @@ impl Gather<'_> {
     }
 
     fn archive(&self) -> &Archive {
-        &self.work.pipeline.archive
+        &self.work.pipeline().archive
     }
 
     /// Fetches blocks on this thread and decodes them on the others.

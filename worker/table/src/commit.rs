@@ -261,7 +261,7 @@ fn foreign(ledger: Result<Ledger, TableError>) -> Result<Option<String>, TableEr
 
 /// What lies at a version.
 async fn read_next(log: &LogStoreRef, version: u64) -> Result<Next, TableError> {
-    let commit = log.read_commit_entry(version).await.map_err(|error| TableError::delta("the result", error))?;
+    let commit = log.read_commit_entry(version).await.map_err(|error| TableError::delta(&"the result", error))?;
     Ok(match commit {
         None => Next::Absent,
         Some(commit) => match commit_info(&commit).as_ref().and_then(provenance) {

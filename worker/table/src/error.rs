@@ -85,7 +85,7 @@ impl TableError {
     }
 
     /// An error of deltalake over the table at `place`.
-    pub(crate) fn delta(place: impl ToString, source: DeltaTableError) -> Self {
+    pub(crate) fn delta(place: &impl ToString, source: DeltaTableError) -> Self {
         Self::Delta { place: place.to_string(), source: Box::new(source) }
     }
 }

@@ -5,7 +5,7 @@ use crate::columns::{integers, text, texts};
 use crate::error::TableError;
 use crate::layout;
 use crate::part::DataFile;
-use crate::upload::ParquetUpload;
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a ledger, in its footer.
-const LAYOUT: &str = "ledger/1";
+const LAYOUT: Layout = Layout { name: "ledger/1", unique: &["key", "files", "account", "failure"] };
 
 /// What became of a shard in a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,7 +125,7 @@ pub async fn write_ledger(
     ledger: &Ledger,
 ) -> Result<(String, String), TableError> {
     let name = layout::ledger(plan, write);
-    let mut file = ParquetUpload::create(store, &name, &SCHEMA, LAYOUT).await?;
+    let mut file = ParquetUpload::create(store, &name, &SCHEMA, &LAYOUT).await?;
     for lines in ledger.lines.chunks(BATCH_LINES) {
         file.write(encode(&name, lines)?).await?;
     }

@@ -3,16 +3,16 @@
 //! Streamed both ways: a day of 365 robots has 6.3 million members, and its list is never held whole. A reader that wants a
 //! span of time skips the row groups whose stamps all lie outside.
 
-use crate::columns::{integers, text, texts};
+use crate::columns::text;
 use crate::error::TableError;
 use crate::layout;
 use crate::object::ParquetObject;
-use crate::upload::ParquetUpload;
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::{Store, StoreError};
 use arrow::array::{
-    ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::file::metadata::RowGroupMetaData;
@@ -22,7 +22,7 @@ use pipeline::time::{DAY_NS, Day, Span};
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a member list, in its footer.
-const LAYOUT: &str = "members/1";
+const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"] };
 
 /// Members of one chunk of a reader: about 2 MB.
 const CHUNK_MEMBERS: usize = 8 << 10;
@@ -63,7 +63,7 @@ impl MembersWriter {
     /// The list of the state `content_id`. Writing one that is there again replaces it by equal bytes.
     pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
         let key = layout::members(content_id);
-        let file = ParquetUpload::create(store, &key, &SCHEMA, LAYOUT).await?;
+        let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
         Ok(Self { key, file })
     }
 
@@ -130,10 +130,13 @@ impl MembersReader {
     /// The next members that `keep` holds for; never an empty chunk; `None` at the end.
     pub async fn next_where(&mut self, keep: impl Fn(&Member) -> bool) -> Result<Option<Vec<Member>>, TableError> {
         while let Some(batch) = self.chunks.try_next().await.map_err(|error| TableError::reading(&self.key, error))? {
+            let columns = Columns::of(&batch).ok_or_else(|| self.malformed())?;
             let mut members = Vec::with_capacity(batch.num_rows());
-            for row in 0..batch.num_rows() {
-                let member = self.decode(&batch, row)?;
-                if self.wanted.holds(member.stamp) && keep(&member) {
+            let wanted = self.wanted;
+            for row in (0..batch.num_rows()).filter(|row| wanted.holds(columns.stamp(*row))) {
+                let robot = columns.robot(row).map(|robot| self.shared(robot));
+                let member = Member { object: self.object, robot, ..columns.member(row) };
+                if keep(&member) {
                     members.push(member);
                 }
             }
@@ -144,28 +147,8 @@ impl MembersReader {
         Ok(None)
     }
 
-    fn decode(&mut self, batch: &RecordBatch, row: usize) -> Result<Member, TableError> {
-        let size = |column: usize| {
-            let why = || TableError::malformed(&self.key, "a member has no place; remove the file and run again");
-            integers::<UInt64Type>(batch, column, row).ok_or_else(why)
-        };
-        let stamp = match (integers::<Int64Type>(batch, STAMP_NS, row), integers::<Date32Type>(batch, STAMP_DAY, row)) {
-            (Some(ns), _) => Stamp::At(ns),
-            (None, Some(day)) => Stamp::Day(Day(day)),
-            (None, None) => Stamp::Absent,
-        };
-        Ok(Member {
-            object: self.object,
-            position: size(0)?,
-            name: texts(batch, 1, row).unwrap_or_default().to_owned(),
-            stamp,
-            offset: size(5)?,
-            stored_bytes: size(6)?,
-            unpacked_bytes: size(7)?,
-            crc32: integers::<UInt32Type>(batch, 8, row),
-            packing: packing(integers::<UInt16Type>(batch, 9, row).unwrap_or(STORED)),
-            robot: texts(batch, 2, row).map(|robot| self.shared(robot)),
-        })
+    fn malformed(&self) -> TableError {
+        TableError::malformed(&self.key, "not a list of members; remove it and run again")
     }
 
     /// The robot's name, shared with the member before: neighbours often have the same.
@@ -177,12 +160,77 @@ impl MembersReader {
     }
 }
 
+/// The columns of a chunk.
+struct Columns<'a> {
+    position: &'a UInt64Array,
+    name: &'a StringArray,
+    robot: &'a StringArray,
+    stamp_ns: &'a Int64Array,
+    stamp_day: &'a Date32Array,
+    offset: &'a UInt64Array,
+    stored_bytes: &'a UInt64Array,
+    unpacked_bytes: &'a UInt64Array,
+    crc32: &'a UInt32Array,
+    packing: &'a UInt16Array,
+}
+
+impl<'a> Columns<'a> {
+    /// `None` when a column that each member has is null somewhere.
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let column = |index: usize| batch.column(index);
+        let whole = [0, 1, 5, 6, 7, 9].into_iter().all(|index| column(index).null_count() == 0);
+        whole.then_some(())?;
+        Some(Self {
+            position: column(0).as_primitive_opt()?,
+            name: column(1).as_string_opt()?,
+            robot: column(2).as_string_opt()?,
+            stamp_ns: column(STAMP_NS).as_primitive_opt()?,
+            stamp_day: column(STAMP_DAY).as_primitive_opt()?,
+            offset: column(5).as_primitive_opt()?,
+            stored_bytes: column(6).as_primitive_opt()?,
+            unpacked_bytes: column(7).as_primitive_opt()?,
+            crc32: column(8).as_primitive_opt()?,
+            packing: column(9).as_primitive_opt()?,
+        })
+    }
+
+    fn stamp(&self, row: usize) -> Stamp {
+        if self.stamp_ns.is_valid(row) {
+            Stamp::At(self.stamp_ns.value(row))
+        } else if self.stamp_day.is_valid(row) {
+            Stamp::Day(Day(self.stamp_day.value(row)))
+        } else {
+            Stamp::Absent
+        }
+    }
+
+    fn robot(&self, row: usize) -> Option<&'a str> {
+        self.robot.is_valid(row).then(|| self.robot.value(row))
+    }
+
+    /// The member at a row, but for its object and robot.
+    fn member(&self, row: usize) -> Member {
+        Member {
+            object: 0,
+            position: self.position.value(row),
+            name: self.name.value(row).to_owned(),
+            robot: None,
+            stamp: self.stamp(row),
+            offset: self.offset.value(row),
+            stored_bytes: self.stored_bytes.value(row),
+            unpacked_bytes: self.unpacked_bytes.value(row),
+            crc32: self.crc32.is_valid(row).then(|| self.crc32.value(row)),
+            packing: packing(self.packing.value(row)),
+        }
+    }
+}
+
 impl Wanted {
     fn holds(self, stamp: Stamp) -> bool {
         let Some(span) = self.stamps else { return true };
         match stamp {
             Stamp::At(ns) => meets(span, ns, ns),
-            Stamp::Day(Day(day)) => meets_days(span, day, day),
+            Stamp::Day(Day(day)) => meets_days(span, day.into(), day.into()),
             Stamp::Absent => true,
         }
     }
@@ -190,21 +238,11 @@ impl Wanted {
     /// Whether a row group may hold a wanted member, from its statistics.
     fn may_hold(self, group: &RowGroupMetaData) -> bool {
         let Some(span) = self.stamps else { return true };
-        let instants = match group.column(STAMP_NS).statistics() {
-            Some(Statistics::Int64(values)) => {
-                Stamps::of(values.min_opt().copied(), values.max_opt().copied(), values.null_count_opt())
-            }
-            _ => return true,
-        };
-        let days = match group.column(STAMP_DAY).statistics() {
-            Some(Statistics::Int32(values)) => {
-                Stamps::of(values.min_opt().copied(), values.max_opt().copied(), values.null_count_opt())
-            }
-            _ => return true,
+        let (Some(instants), Some(days)) = (Stamps::of(group, STAMP_NS), Stamps::of(group, STAMP_DAY)) else {
+            return true;
         };
         let rows = u64::try_from(group.num_rows()).unwrap_or(0);
-        let (Some(no_instant), Some(no_day)) = (instants.nulls, days.nulls) else { return true };
-        let stamped = rows.saturating_sub(no_instant).saturating_add(rows.saturating_sub(no_day));
+        let stamped = rows.saturating_sub(instants.nulls).saturating_add(rows.saturating_sub(days.nulls));
         stamped < rows
             || instants.range.is_some_and(|(least, greatest)| meets(span, least, greatest))
             || days.range.is_some_and(|(least, greatest)| meets_days(span, least, greatest))
@@ -212,14 +250,22 @@ impl Wanted {
 }
 
 /// What statistics say about one column of stamps.
-struct Stamps<T> {
-    range: Option<(T, T)>,
-    nulls: Option<u64>,
+struct Stamps {
+    range: Option<(i64, i64)>,
+    nulls: u64,
 }
 
-impl<T> Stamps<T> {
-    fn of(least: Option<T>, greatest: Option<T>, nulls: Option<u64>) -> Self {
-        Self { range: least.zip(greatest), nulls }
+impl Stamps {
+    fn of(group: &RowGroupMetaData, column: usize) -> Option<Self> {
+        let statistics = group.column(column).statistics()?;
+        let range = match statistics {
+            Statistics::Int64(values) => values.min_opt().copied().zip(values.max_opt().copied()),
+            Statistics::Int32(values) => {
+                values.min_opt().copied().map(i64::from).zip(values.max_opt().copied().map(i64::from))
+            }
+            _ => return None,
+        };
+        Some(Self { range, nulls: statistics.null_count_opt()? })
     }
 }
 
@@ -229,9 +275,9 @@ fn meets(span: Span, least: i64, greatest: i64) -> bool {
 }
 
 /// Whether the days `[least, greatest]` meet the span.
-fn meets_days(span: Span, least: i32, greatest: i32) -> bool {
-    let start = i64::from(least).saturating_mul(DAY_NS);
-    let end = i64::from(greatest).saturating_mul(DAY_NS).saturating_add(DAY_NS - 1);
+fn meets_days(span: Span, least: i64, greatest: i64) -> bool {
+    let start = least.saturating_mul(DAY_NS);
+    let end = greatest.saturating_mul(DAY_NS).saturating_add(DAY_NS - 1);
     meets(span, start, end)
 }
 

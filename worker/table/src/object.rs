@@ -30,11 +30,6 @@ impl ParquetObject {
         Ok(Self { store: Arc::clone(store), pin })
     }
 
-    /// Its key.
-    pub(crate) fn key(&self) -> &str {
-        &self.pin.key
-    }
-
     /// A reader that gives columns as in `schema`. Errors when the object holds others.
     pub(crate) async fn reader(self, schema: SchemaRef) -> Result<ParquetRecordBatchStreamBuilder<Self>, TableError> {
         let key = self.pin.key.clone();

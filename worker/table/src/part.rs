@@ -6,7 +6,7 @@
 use crate::error::TableError;
 use crate::layout::{self, PARTITION};
 use crate::statistics::statistics;
-use crate::upload::{Finished, ParquetUpload};
+use crate::upload::{Finished, Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, SchemaRef};
@@ -15,13 +15,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Most days open at a time: beyond that, the one unused for longest is closed.
-const OPEN_FILES_MAX: usize = 64;
+const OPEN_FILES_MAX: usize = 32;
 
 /// Most bytes that unfinished row groups of all open files hold: beyond that, the largest is ended.
-const PENDING_BYTES_MAX: usize = 64 << 20;
+const PENDING_BYTES_MAX: usize = 32 << 20;
 
 /// Layout of a data file, in its footer.
-const LAYOUT: &str = "data/1";
+const LAYOUT: Layout = Layout { name: "data/1", unique: &[] };
 
 /// A data file of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ impl PartWriter {
         let date = date_text(day).ok_or_else(|| self.unwritable(&"`date` is beyond the calendar"))?;
         let nth = self.numbers.entry(day).and_modify(|nth| *nth += 1).or_default();
         let key = layout::data(&date, &self.shard_key, &self.attempt, *nth);
-        let file = ParquetUpload::create(self.store.as_ref(), &key, &self.schema, LAYOUT).await?;
+        let file = ParquetUpload::create(self.store.as_ref(), &key, &self.schema, &LAYOUT).await?;
         Ok(Open { file, date, last_write: 0 })
     }
 

@@ -4,7 +4,7 @@ use crate::columns::{integers, text, texts};
 use crate::error::TableError;
 use crate::layout;
 use crate::object::ParquetObject;
-use crate::upload::ParquetUpload;
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::{Store, StoreError};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
@@ -12,7 +12,7 @@ use futures::TryStreamExt;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a source version, in its footer.
-const LAYOUT: &str = "sources/1";
+const LAYOUT: Layout = Layout { name: "sources/1", unique: &["key", "etag", "version_id", "content_id"] };
 
 /// Lines encoded at a time.
 const BATCH_LINES: usize = 8 << 10;
@@ -56,7 +56,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 /// Writes a source version. Writing one that is there again replaces it by equal bytes.
 pub async fn write_sources(store: &dyn Store, version: &str, objects: &[SourceObject]) -> Result<(), TableError> {
     let key = layout::sources(version);
-    let mut file = ParquetUpload::create(store, &key, &SCHEMA, LAYOUT).await?;
+    let mut file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
     for objects in objects.chunks(BATCH_LINES) {
         file.write(encode(objects).map_err(|error| TableError::writing(&key, &error))?).await?;
     }

@@ -69,10 +69,10 @@ impl TableState {
         let mut files: Vec<LiveFile> = views.iter().map(live_file).collect();
         files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
         let info = read_info(store.as_ref(), version).await?;
-        Self::new(&snapshot, files, info).map(Some)
+        Self::new(&snapshot, files, info.as_ref()).map(Some)
     }
 
-    fn new(snapshot: &Snapshot, files: Vec<LiveFile>, info: Option<CommitInfo>) -> Result<Self, TableError> {
+    fn new(snapshot: &Snapshot, files: Vec<LiveFile>, info: Option<&CommitInfo>) -> Result<Self, TableError> {
         let schema_json = serde_json::to_value(snapshot.schema().as_ref())
             .map_err(|error| TableError::malformed(LOG, error.to_string()))?;
         let metadata = snapshot.metadata();
@@ -80,11 +80,11 @@ impl TableState {
             version: snapshot.version(),
             table_id: metadata.id().to_owned(),
             created_ms: metadata.created_time().unwrap_or(0),
-            committed_ms: info.as_ref().and_then(|info| info.timestamp),
+            committed_ms: info.and_then(|info| info.timestamp),
             schema: Arc::<Schema>::new(schema_arrow(&schema_json)?),
             properties: metadata.configuration().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             files,
-            provenance: info.as_ref().and_then(provenance),
+            provenance: info.and_then(provenance),
             schema_json,
         })
     }

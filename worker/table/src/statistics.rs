@@ -121,3 +121,22 @@ fn time_text(ms: i64) -> Value {
     let time = DateTime::from_timestamp_millis(ms);
     time.map_or(Value::Null, |time| json!(time.to_rfc3339_opts(SecondsFormat::Millis, true)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::TimeUnit;
+
+    #[test]
+    fn bounds_of_times_are_rounded_outwards_to_milliseconds() {
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let bounds = |us| {
+            let range = Range::Whole(us, us);
+            (range.least(&time), range.greatest(&time))
+        };
+        assert_eq!(bounds(1), (json!("1970-01-01T00:00:00.000Z"), json!("1970-01-01T00:00:00.001Z")));
+        assert_eq!(bounds(-1), (json!("1969-12-31T23:59:59.999Z"), json!("1970-01-01T00:00:00.000Z")));
+        assert_eq!(bounds(2_000), (json!("1970-01-01T00:00:00.002Z"), json!("1970-01-01T00:00:00.002Z")));
+        assert_eq!(bounds(i64::MAX).1, Value::Null);
+    }
+}

@@ -11,7 +11,7 @@ use crate::error::TableError;
 use archive::store::{Object, Store, Upload};
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -41,6 +41,15 @@ const VALUE_BYTES: usize = 8;
 /// A piece is handed to the upload when this much is ready.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// What a kind of file is called and how its text is kept.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// Its name and number, in the footer.
+    pub(crate) name: &'static str,
+    /// Text columns whose values hardly repeat: a dictionary would only cost.
+    pub(crate) unique: &'static [&'static str],
+}
+
 /// A Parquet file being written. Dropping it without [`ParquetUpload::finish`] leaves nothing visible.
 pub(crate) struct ParquetUpload {
     key: String,
@@ -65,12 +74,12 @@ pub(crate) struct Finished {
 }
 
 impl ParquetUpload {
-    /// A new file at `key` with columns `schema` and, in its footer, the name of its layout.
+    /// A new file at `key` with columns `schema`.
     pub(crate) async fn create(
         store: &dyn Store,
         key: &str,
         schema: &SchemaRef,
-        layout: &str,
+        layout: &Layout,
     ) -> Result<Self, TableError> {
         let options =
             ArrowWriterOptions::new().with_properties(properties(schema, layout)).with_skip_arrow_metadata(true);
@@ -155,7 +164,7 @@ fn columns(schema: &SchemaRef) -> usize {
 
 /// How the columns are encoded: text by dictionary, whole numbers and times by their differences, floats as they are (split
 /// bytes are written a fifth faster, but Spark 3 does not read them).
-fn properties(schema: &SchemaRef, layout: &str) -> WriterProperties {
+fn properties(schema: &SchemaRef, layout: &Layout) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -163,16 +172,19 @@ fn properties(schema: &SchemaRef, layout: &str) -> WriterProperties {
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
-        .set_key_value_metadata(Some(vec![KeyValue::new("fleetloom.layout".to_owned(), layout.to_owned())]));
+        .set_key_value_metadata(Some(vec![KeyValue::new("fleetloom.layout".to_owned(), layout.name.to_owned())]));
     for field in schema.fields() {
-        properties = encoded(properties, ColumnPath::from(field.name().as_str()), field.data_type());
+        let unique = layout.unique.contains(&field.name().as_str());
+        properties = encoded(properties, field, unique);
     }
     properties.build()
 }
 
-fn encoded(properties: WriterPropertiesBuilder, path: ColumnPath, kind: &DataType) -> WriterPropertiesBuilder {
-    match kind {
-        DataType::Utf8 | DataType::Binary => properties.set_column_dictionary_enabled(path, true),
+fn encoded(properties: WriterPropertiesBuilder, field: &Field, unique: bool) -> WriterPropertiesBuilder {
+    let path = ColumnPath::from(field.name().as_str());
+    match field.data_type() {
+        DataType::Utf8 if unique => properties.set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY),
+        DataType::Utf8 => properties.set_column_dictionary_enabled(path, true),
         DataType::Boolean | DataType::Float64 => properties,
         _ => properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
     }

@@ -1,10 +1,10 @@
 //! One value of a record: what stands there, read as its column says.
 
-use super::json::{Token, Value};
+use super::json::{Token, What};
 use super::number::{Form, Number};
 use super::plan::{ColumnPlan, Origin, ValueKind};
 use super::text;
-use super::walk::{Ground, Slot};
+use super::walk::Ground;
 use crate::account::Kind;
 use std::borrow::Cow;
 
@@ -38,35 +38,23 @@ pub(crate) enum Found<'a> {
     /// Nothing, and something unfit on the way to it.
     Blocked,
     /// A value and its text (without quotes). A position has no text.
-    Here(Token, &'a str),
+    Here(&'a Token, &'a str),
 }
 
 impl<'a> Found<'a> {
     /// Looks where the value comes from.
     #[inline]
-    pub(crate) fn at(origin: Origin, text: &'a str, ground: &Ground) -> Self {
-        match origin {
-            Origin::Slot(slot) => match ground.slots[slot] {
-                Slot::Absent => Self::Nothing,
-                Slot::Blocked => Self::Blocked,
-                Slot::Here(Token { value: Value::Null, .. }) => Self::Nothing,
-                Slot::Here(token) => Self::Here(token, &text[token.start..token.end]),
-            },
-            Origin::Key(walk) => match ground.frames.get(walk).and_then(|frame| frame.key) {
-                Some(key) => {
-                    let value = Value::Text { escaped: key.escaped };
-                    Self::Here(Token { value, start: key.start, end: key.end }, &text[key.start..key.end])
-                }
-                None => Self::Nothing,
-            },
-            Origin::Index(walk) => match ground.frames.get(walk) {
-                Some(frame) => {
-                    let value = Value::Number(Number::integer(frame.index));
-                    Self::Here(Token { value, start: 0, end: 0 }, "")
-                }
-                None => Self::Nothing,
-            },
-            Origin::Nowhere => Self::Nothing,
+    pub(crate) fn at(origin: Origin, text: &'a str, ground: &'a Ground) -> Self {
+        let token = match origin {
+            Origin::Slot(slot) => &ground.slots[slot],
+            Origin::Key(walk) => ground.frames.get(walk).map_or(&Token::ABSENT, |frame| &frame.key),
+            Origin::Index(walk) => ground.frames.get(walk).map_or(&Token::ABSENT, |frame| &frame.index),
+            Origin::Nowhere => &Token::ABSENT,
+        };
+        match token.what {
+            What::Absent | What::Null => Self::Nothing,
+            What::Blocked => Self::Blocked,
+            _ => Self::Here(token, &text[token.start..token.end]),
         }
     }
 
@@ -75,11 +63,11 @@ impl<'a> Found<'a> {
         let Self::Here(token, text) = self else {
             return None;
         };
-        match token.value {
-            Value::Text { escaped } => Some(text::content(text, escaped)),
-            Value::Number(number) if text.is_empty() => Some(Cow::Owned(number.mantissa.to_string())),
-            Value::Number(_) | Value::Bool(_) => Some(Cow::Borrowed(text)),
-            Value::Null | Value::Object | Value::Array => None,
+        match token.what {
+            What::Number if text.is_empty() => Some(Cow::Owned(token.number.mantissa.to_string())),
+            What::Number | What::Text | What::True | What::False => Some(Cow::Borrowed(text)),
+            What::Escaped => Some(text::content(text, true)),
+            _ => None,
         }
     }
 }
@@ -97,7 +85,7 @@ impl ColumnPlan {
         if !self.nulls.is_empty() && self.means_null(token, found) {
             return Ok((Cell::Null, None));
         }
-        match self.read(token.value, text) {
+        match self.read(token, text) {
             Ok(Cell::Float(value)) => Ok(self.float(value)),
             Ok(cell) => Ok((cell, None)),
             Err(None) => self.unfit(Kind::Mismatch),
@@ -112,32 +100,35 @@ impl ColumnPlan {
 
     /// Whether the words list this text of a number or string among the nulls.
     #[cold]
-    fn means_null(&self, token: Token, found: Found<'_>) -> bool {
-        let comparable = matches!(token.value, Value::Text { .. } | Value::Number(_));
+    fn means_null(&self, token: &Token, found: Found<'_>) -> bool {
+        let comparable = matches!(token.what, What::Text | What::Escaped | What::Number);
         comparable && found.said().is_some_and(|said| self.nulls.iter().any(|null| *null == said))
     }
 
     /// The value as the column's type; the error is a mismatch, or the note of a null.
     #[inline]
-    fn read<'a>(&self, value: Value, text: &'a str) -> Result<Cell<'a>, Option<Note>> {
-        match (&self.kind, value) {
-            (ValueKind::Float64, Value::Number(number)) => number.to_f64(text).map(Cell::Float).map_err(|_| None),
-            (ValueKind::Int64, Value::Number(number)) => self.int(number),
-            (ValueKind::Bool, Value::Bool(value)) => Ok(Cell::Bool(value)),
-            (ValueKind::Text, Value::Text { escaped }) => Ok(Cell::Text(text, escaped)),
-            (ValueKind::Timestamp(unit), Value::Number(number)) => unit.number(number).map(Cell::Int).map_err(|_| None),
-            (ValueKind::Timestamp(unit), Value::Text { escaped }) => {
-                unit.text(&text::content(text, escaped)).map(Cell::Int).map_err(|_| None)
-            }
-            (ValueKind::Float64 | ValueKind::Int64, Value::Text { escaped }) if self.number_in_text => {
-                let content = text::content(text, escaped);
-                let number = Number::of(&content).ok_or(None)?;
-                match self.kind {
-                    ValueKind::Int64 => self.int(number),
-                    _ => number.to_f64(&content).map(Cell::Float).map_err(|_| None),
-                }
-            }
+    fn read<'a>(&self, token: &Token, text: &'a str) -> Result<Cell<'a>, Option<Note>> {
+        let (number, escaped) = (&token.number, token.what == What::Escaped);
+        match (&self.kind, token.what) {
+            (ValueKind::Float64, What::Number) => number.to_f64(text).map(Cell::Float).map_err(|_| None),
+            (ValueKind::Int64, What::Number) => self.int(number),
+            (ValueKind::Bool, What::True) => Ok(Cell::Bool(true)),
+            (ValueKind::Bool, What::False) => Ok(Cell::Bool(false)),
+            (ValueKind::Text, What::Text | What::Escaped) => Ok(Cell::Text(text, escaped)),
+            (ValueKind::Timestamp(unit), What::Number) => unit.number(number).map(Cell::Int).map_err(|_| None),
+            (_, What::Text | What::Escaped) => self.read_text(&text::content(text, escaped)),
             _ => Err(None),
+        }
+    }
+
+    /// The content of a string as a number or time.
+    fn read_text<'a>(&self, content: &str) -> Result<Cell<'a>, Option<Note>> {
+        let number = || Number::of(content).filter(|_| self.number_in_text).ok_or(None);
+        match &self.kind {
+            ValueKind::Float64 => number()?.to_f64(content).map(Cell::Float).map_err(|_| None),
+            ValueKind::Int64 => self.int(&number()?),
+            ValueKind::Timestamp(unit) => unit.text(content).map(Cell::Int).map_err(|_| None),
+            ValueKind::Bool | ValueKind::Text => Err(None),
         }
     }
 
@@ -158,7 +149,7 @@ impl ColumnPlan {
     }
 
     /// An integer, scaled by way of a double if the words say so: then the result must be integral again.
-    fn int<'a>(&self, number: Number) -> Result<Cell<'a>, Option<Note>> {
+    fn int<'a>(&self, number: &Number) -> Result<Cell<'a>, Option<Note>> {
         match number.form {
             Form::Nan => return Err(Some(Note::Nan)),
             Form::Infinite if self.infinite_is_null => return Err(Some(Note::Infinite)),

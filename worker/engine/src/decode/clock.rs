@@ -28,7 +28,7 @@ impl ClockUnit {
 
     /// The time that a JSON number says: only where the unit is a decimal one.
     #[inline]
-    pub(crate) fn number(&self, number: Number) -> Result<i64, InstantError> {
+    pub(crate) fn number(&self, number: &Number) -> Result<i64, InstantError> {
         match self {
             Self::Decimal(shift) => match number.to_scaled_i64(*shift) {
                 Some(ns) => Ok(ns),
@@ -42,7 +42,7 @@ impl ClockUnit {
     /// The time that the content of a JSON string says. A decimal in quotes is a decimal: its unit is given.
     pub(crate) fn text(&self, text: &str) -> Result<i64, InstantError> {
         match self {
-            Self::Decimal(_) => self.number(Number::of(text).ok_or(InstantError::Unreadable)?),
+            Self::Decimal(_) => self.number(&Number::of(text).ok_or(InstantError::Unreadable)?),
             Self::Written(reader) => reader.read(text.as_bytes()),
         }
     }
@@ -58,7 +58,7 @@ mod tests {
         assert_eq!(iso(None).text("2022-10-26T10:17:21.847+02:00"), Ok(1_666_772_241_847_000_000));
         assert_eq!(iso(None).text("2022-10-26T10:17:21.847"), Err(InstantError::Naive));
         assert_eq!(iso(Some("Europe/Berlin")).text("2022-10-26T10:17:21.847"), Ok(1_666_772_241_847_000_000));
-        assert_eq!(iso(None).number(Number::of("5").unwrap()), Err(InstantError::Unreadable));
+        assert_eq!(iso(None).number(&Number::of("5").unwrap()), Err(InstantError::Unreadable));
     }
 
     #[test]

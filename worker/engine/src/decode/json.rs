@@ -18,20 +18,25 @@ pub(crate) enum Stop {
     Again,
 }
 
-/// A value without what it holds. Offsets of its text are kept beside it, in [`Token`].
+/// What stands at a place of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum What {
+    /// Nothing.
+    Absent,
+    /// Nothing, because something on the way is neither object nor array nor null.
+    Blocked,
     /// `null`.
     Null,
-    /// `true` or `false`.
-    Bool(bool),
+    /// `false`.
+    False,
+    /// `true`.
+    True,
     /// A number.
-    Number(Number),
-    /// A string; its offsets are those of the inside.
-    Text {
-        /// Whether it must be unescaped.
-        escaped: bool,
-    },
+    Number,
+    /// A string that says what is written.
+    Text,
+    /// A string that must be unescaped.
+    Escaped,
     /// An object.
     Object,
     /// An array.
@@ -39,14 +44,41 @@ pub(crate) enum Value {
 }
 
 /// A value and where its text lies: without the quotes for a string, with the brackets for an object or array.
+///
+/// Flat, filled in place and read by reference: a token that is copied right after it was written stalls the processor
+/// (store forwarding), once per value of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
     /// What it is.
-    pub(crate) value: Value,
+    pub(crate) what: What,
     /// First byte.
     pub(crate) start: usize,
     /// Byte after the last.
     pub(crate) end: usize,
+    /// The number, if it is one.
+    pub(crate) number: Number,
+}
+
+impl Token {
+    /// Nothing there.
+    pub(crate) const ABSENT: Self = Self::new(What::Absent, 0, 0);
+    /// Nothing there, and something unfit on the way.
+    pub(crate) const BLOCKED: Self = Self::new(What::Blocked, 0, 0);
+
+    /// Anything but a number.
+    pub(crate) const fn new(what: What, start: usize, end: usize) -> Self {
+        Self { what, start, end, number: Number::ZERO }
+    }
+
+    /// A position, which no text says.
+    pub(crate) const fn position(position: u64) -> Self {
+        Self { what: What::Number, start: 0, end: 0, number: Number::integer(position) }
+    }
+
+    /// Whether it is an object or array.
+    pub(crate) fn is_container(&self) -> bool {
+        matches!(self.what, What::Object | What::Array)
+    }
 }
 
 /// The inside of a string, as written.
@@ -58,6 +90,46 @@ pub(crate) struct Key {
     pub(crate) end: usize,
     /// Whether it must be unescaped.
     pub(crate) escaped: bool,
+}
+
+impl Key {
+    /// Which kind of text it is.
+    pub(crate) fn what(self) -> What {
+        if self.escaped { What::Escaped } else { What::Text }
+    }
+}
+
+/// A key in quotes, made to be compared with text in one step: keys are mostly shorter than a machine word.
+#[derive(Debug)]
+pub(crate) struct Quoted {
+    bytes: Vec<u8>,
+    /// The first eight bytes, the first lowest; zero after the end.
+    head: u64,
+    /// Ones where `head` has bytes.
+    mask: u64,
+}
+
+impl Quoted {
+    /// A key without the need to escape; one that has it is never met as it is written here.
+    pub(crate) fn new(key: &str) -> Self {
+        let bytes = format!("\"{key}\"").into_bytes();
+        let mut head = [0; 8];
+        let mut mask = [0; 8];
+        for (index, byte) in bytes.iter().take(8).enumerate() {
+            (head[index], mask[index]) = (*byte, 0xFF);
+        }
+        Self { bytes, head: u64::from_le_bytes(head), mask: u64::from_le_bytes(mask) }
+    }
+
+    /// Whether `text` starts with it.
+    #[inline]
+    fn starts(&self, text: &[u8]) -> bool {
+        match text.first_chunk::<8>() {
+            Some(eight) if u64::from_le_bytes(*eight) & self.mask != self.head => false,
+            Some(_) if self.bytes.len() <= 8 => true,
+            _ => text.starts_with(&self.bytes),
+        }
+    }
 }
 
 /// A position in a text, moving forward.
@@ -133,13 +205,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes a key if it is spelled exactly so (`quoted` has its quotes), its colon, and moves to its value. Otherwise
+    /// Takes a key if it is spelled exactly so, its colon, and moves to its value. Otherwise
     /// nothing has moved, or what follows the key is wrong.
     #[inline]
-    pub(crate) fn expect_key(&mut self, quoted: &[u8]) -> Result<bool, Stop> {
-        let hit = self.text.as_bytes()[self.at..].starts_with(quoted);
+    pub(crate) fn expect_key(&mut self, quoted: &Quoted) -> Result<bool, Stop> {
+        let hit = quoted.starts(&self.text.as_bytes()[self.at..]);
         if hit {
-            self.at += quoted.len();
+            self.at += quoted.bytes.len();
             self.colon()?;
         }
         Ok(hit)
@@ -178,43 +250,46 @@ impl<'a> Cursor<'a> {
 
     /// Takes the value that begins here, whatever it is: objects and arrays as [`Self::skip`] does.
     #[inline]
-    pub(crate) fn token(&mut self) -> Result<Token, Stop> {
-        let start = self.at;
-        let value = match self.byte() {
+    pub(crate) fn token(&mut self, into: &mut Token) -> Result<(), Stop> {
+        into.start = self.at;
+        into.what = match self.byte() {
             Some(b'"') => {
-                let Key { start, end, escaped } = self.string()?;
-                return Ok(Token { value: Value::Text { escaped }, start, end });
+                let key = self.string()?;
+                (into.start, into.end) = (key.start, key.end);
+                into.what = key.what();
+                return Ok(());
             }
-            Some(open @ (b'{' | b'[')) => {
-                self.skip()?;
-                if open == b'{' { Value::Object } else { Value::Array }
-            }
-            Some(b't') => self.literal("true", Value::Bool(true))?,
-            Some(b'f') => self.literal("false", Value::Bool(false))?,
-            Some(b'n') => self.literal("null", Value::Null)?,
+            Some(b'{') => self.skip().map(|()| What::Object)?,
+            Some(b'[') => self.skip().map(|()| What::Array)?,
+            Some(b't') => self.literal("true", What::True)?,
+            Some(b'f') => self.literal("false", What::False)?,
+            Some(b'n') => self.literal("null", What::Null)?,
             Some(_) => {
-                let (number, length) =
-                    Number::scan(&self.text.as_bytes()[start..]).map_err(|at| Stop::NotJson(start + at))?;
+                let scanned = Number::scan(&self.text.as_bytes()[self.at..]);
+                let (number, length) = scanned.map_err(|at| Stop::NotJson(self.at + at))?;
                 self.at += length;
-                Value::Number(number)
+                into.number = number;
+                What::Number
             }
             None => return Err(self.wrong()),
         };
-        Ok(Token { value, start, end: self.at })
+        into.end = self.at;
+        Ok(())
     }
 
     /// Takes one of the three words.
-    fn literal(&mut self, word: &str, value: Value) -> Result<Value, Stop> {
+    fn literal(&mut self, word: &str, what: What) -> Result<What, Stop> {
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             return Err(self.wrong());
         }
         self.at += word.len();
-        Ok(value)
+        Ok(what)
     }
 
     /// Moves over the value that begins here. Iterative: its depth costs a byte per level, not a stack frame.
     pub(crate) fn skip(&mut self) -> Result<(), Stop> {
         let floor = self.open.len();
+        let mut passed = Token::ABSENT;
         loop {
             match self.byte() {
                 Some(bracket @ (b'{' | b'[')) => {
@@ -224,9 +299,7 @@ impl<'a> Cursor<'a> {
                         continue;
                     }
                 }
-                _ => {
-                    self.token()?;
-                }
+                _ => self.token(&mut passed)?,
             }
             if !self.climb(floor)? {
                 return Ok(());

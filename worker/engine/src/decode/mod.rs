@@ -35,7 +35,7 @@ use crate::account::{Account, Kind};
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use cell::{Found, Note};
-use json::{Cursor, Stop, Token, Value};
+use json::{Cursor, Stop, Token, What};
 use observe::{Context, Mark, Sink};
 use pipeline::archive::RobotRule;
 use pipeline::member::Stamp;
@@ -287,7 +287,7 @@ impl Decoder {
         } else {
             walked?;
         }
-        match robot(&self.plan.robot, source.robot, self.robot_said(cursor.text)) {
+        match robot(&self.plan.robot, source.robot, said(&self.plan, &self.ground, cursor.text)) {
             Ok(name) => {
                 let robot = self.robots.index(&name);
                 self.sink.series.iter_mut().for_each(|series| series.name_robot(robot));
@@ -300,20 +300,6 @@ impl Decoder {
             }
         }
         Ok(())
-    }
-
-    /// What the document says the robot is: a string, or an integer as written.
-    fn robot_said<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        let found = Found::at(Origin::Slot(self.plan.robot_slot?), text, &self.ground);
-        match found {
-            Found::Here(Token { value: Value::Text { .. }, .. }, _) => found.said(),
-            Found::Here(Token { value: Value::Number(_), .. }, text) => {
-                let digits = text.strip_prefix('-').unwrap_or(text);
-                if digits.bytes().all(|b| b.is_ascii_digit()) { found.said() } else { None }
-            }
-            _ => None,
-        }
-        .filter(|name| !name.is_empty())
     }
 
     /// Refuses a member or line, and counts that.
@@ -353,6 +339,19 @@ impl Robots {
         };
         self.last
     }
+}
+
+/// What a document says its robot is: a string, or an integer as written.
+fn said<'a>(plan: &Plan, ground: &'a Ground, text: &'a str) -> Option<Cow<'a, str>> {
+    let found = Found::at(Origin::Slot(plan.robot_slot?), text, ground);
+    let is_name = match found {
+        Found::Here(Token { what: What::Text | What::Escaped, .. }, _) => true,
+        Found::Here(Token { what: What::Number, .. }, text) => {
+            text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
+    };
+    found.said().filter(|name| is_name && !name.is_empty())
 }
 
 /// Whose observations these are, or why nobody's.

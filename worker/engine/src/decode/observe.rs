@@ -4,9 +4,10 @@
 
 use super::cell::{Found, Note};
 use super::clock::ClockUnit;
-use super::json::{Token, Value};
+use super::json::{Token, What};
 use super::plan::{Origin, Plan, RecordShape, SignalPlan};
 use super::series::Series;
+use super::text;
 use super::walk::Ground;
 use super::{Refusal, Role, sample};
 use crate::account::Kind;
@@ -179,7 +180,7 @@ impl Sink {
     }
 
     /// The value at which the walk of a signal could not go on. It counts as one record read and refused.
-    pub(crate) fn misshapen(&mut self, plan: &Plan, signal: usize, text: &str, token: Token) {
+    pub(crate) fn misshapen(&mut self, plan: &Plan, signal: usize, text: &str, token: &Token) {
         if self.count(plan, signal, token) {
             let found = Found::Here(token, &text[token.start..token.end]);
             self.refuse_record(signal, None, token, &Fault { kind: Kind::Shape, column: None, found });
@@ -187,7 +188,7 @@ impl Sink {
     }
 
     /// Counts a record; false when there are too many.
-    fn count(&mut self, plan: &Plan, signal: usize, token: Token) -> bool {
+    fn count(&mut self, plan: &Plan, signal: usize, token: &Token) -> bool {
         self.pending.counts[signal].read += 1;
         self.pending.records += 1;
         if self.pending.records > plan.limits.records_max {
@@ -198,7 +199,7 @@ impl Sink {
     }
 
     /// A record of a signal has ended: makes it an observation, or refuses it.
-    pub(crate) fn observe(&mut self, plan: &Plan, signal: usize, text: &str, ground: &Ground, record: Token) {
+    pub(crate) fn observe(&mut self, plan: &Plan, signal: usize, text: &str, ground: &Ground, record: &Token) {
         let position = self.pending.counts[signal].met;
         self.pending.counts[signal].met += 1;
         let rules = &plan.signals[signal];
@@ -224,13 +225,13 @@ impl Sink {
         rules: &SignalPlan,
         signal: usize,
         text: &'a str,
-        ground: &Ground,
-        record: Token,
+        ground: &'a Ground,
+        record: &'a Token,
     ) -> Result<(), Fault<'a>> {
         let fits = match rules.shape {
             RecordShape::Any => true,
-            RecordShape::ObjectOrArray => matches!(record.value, Value::Object | Value::Array),
-            RecordShape::Object => record.value == Value::Object,
+            RecordShape::ObjectOrArray => record.is_container(),
+            RecordShape::Object => record.what == What::Object,
         };
         if !fits {
             let found = Found::Here(record, &text[record.start..record.end]);
@@ -260,7 +261,7 @@ impl Sink {
         rules: &SignalPlan,
         signal: usize,
         text: &'a str,
-        ground: &Ground,
+        ground: &'a Ground,
     ) -> Result<(i64, i64), Fault<'a>> {
         let found = Found::at(rules.time.0, text, ground);
         let refuse = |kind, found| Fault { kind, column: None, found };
@@ -281,7 +282,7 @@ impl Sink {
 
     /// Refuses one record.
     #[cold]
-    fn refuse_record(&mut self, signal: usize, record: Option<u64>, token: Token, fault: &Fault<'_>) {
+    fn refuse_record(&mut self, signal: usize, record: Option<u64>, token: &Token, fault: &Fault<'_>) {
         let (start, text) = match fault.found {
             Found::Here(token, text) => (token.start, text),
             Found::Nothing | Found::Blocked => (token.start, ""),
@@ -304,10 +305,9 @@ impl Sink {
 fn clock(unit: &ClockUnit, found: Found<'_>) -> Result<Option<i64>, Kind> {
     let read = match found {
         Found::Nothing => return Ok(None),
-        Found::Here(Token { value: Value::Number(number), .. }, _) => unit.number(number),
-        Found::Here(Token { value: Value::Text { .. }, .. }, _) => {
-            found.said().map_or(Err(InstantError::Unreadable), |said| unit.text(&said))
-        }
+        Found::Here(Token { what: What::Number, number, .. }, _) => unit.number(number),
+        Found::Here(Token { what: What::Text, .. }, text) => unit.text(text),
+        Found::Here(Token { what: What::Escaped, .. }, text) => unit.text(&text::content(text, true)),
         _ => Err(InstantError::Unreadable),
     };
     match read {

@@ -9,6 +9,7 @@
 //! Slots are numbered so that those of a subtree are neighbours: forgetting an element is one `fill`.
 
 use super::clock::ClockUnit;
+use super::json::Quoted;
 use super::trie::{Branch, Trie};
 use pipeline::archive::{Archive, Column, ColumnKind, Limits, RobotRule, Signal, TextRule};
 use pipeline::pointer::{Place, Step};
@@ -81,8 +82,8 @@ pub(crate) struct Node {
 pub(crate) struct Child {
     /// The key.
     pub(crate) name: String,
-    /// The key in quotes.
-    pub(crate) quoted: Vec<u8>,
+    /// The key in quotes, ready to compare.
+    pub(crate) quoted: Quoted,
     /// The key as an array position.
     pub(crate) position: Option<u64>,
     /// The node it leads to.

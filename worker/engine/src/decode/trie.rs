@@ -1,5 +1,6 @@
 //! The trie of [`super::plan`] while it grows, and how it becomes nodes.
 
+use super::json::Quoted;
 use super::plan::{Child, Node, position};
 use pipeline::pointer::Pointer;
 
@@ -47,7 +48,7 @@ impl Trie {
         match branch {
             Branch::Key(key) => self.nodes[node].children.push(Child {
                 name: key.to_owned(),
-                quoted: format!("\"{key}\"").into_bytes(),
+                quoted: Quoted::new(key),
                 position: position(key),
                 node: new,
                 walk: false,

@@ -8,7 +8,7 @@
 //! way to records it would be too late, so the walk stops with [`Stop::Again`] and the document is walked *exactly*: every
 //! walk is put off, the last one wins.
 
-use super::json::{Cursor, Key, Stop, Token, Value};
+use super::json::{Cursor, Key, Stop, Token, What};
 use super::observe::Sink;
 use super::plan::{Child, Node, Plan};
 use super::text;
@@ -16,24 +16,13 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 use std::mem;
 
-/// What stands at a place of the current document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
-    /// Nothing.
-    Absent,
-    /// Nothing, because something on the way is neither object nor array nor null.
-    Blocked,
-    /// This.
-    Here(Token),
-}
-
 /// Where the current element of a walk was found.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
-    /// Its key, in an object.
-    pub(crate) key: Option<Key>,
+    /// Its key; absent in an array.
+    pub(crate) key: Token,
     /// Its position, or ordinal among an object's values.
-    pub(crate) index: u64,
+    pub(crate) index: Token,
 }
 
 /// A walk put off.
@@ -49,7 +38,7 @@ struct Later {
 #[derive(Debug, Default)]
 pub(crate) struct Ground {
     /// By slot.
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Vec<Token>,
     /// The walks that are open, from the outside in.
     pub(crate) frames: Vec<Frame>,
     /// By node and by child before (0: none): the child that followed last time.
@@ -66,7 +55,7 @@ impl Ground {
     /// Room for the documents of a plan.
     pub(crate) fn new(plan: &Plan) -> Self {
         let guesses = plan.nodes.iter().map(|node| (0..=node.children.len()).map(|c| c.min(last(node))).collect());
-        Self { slots: vec![Slot::Absent; plan.slots], guesses: guesses.collect(), ..Self::default() }
+        Self { slots: vec![Token::ABSENT; plan.slots], guesses: guesses.collect(), ..Self::default() }
     }
 
     /// Forgets what an interrupted walk left open.
@@ -113,8 +102,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn visit(&mut self, id: usize) -> Result<(), Stop> {
         let node = &self.plan.nodes[id];
         if let (true, Some(slot)) = (node.leaf, node.slot) {
-            self.ground.slots[slot] = Slot::Here(self.cursor.token()?);
-            return Ok(());
+            return self.cursor.token(&mut self.ground.slots[slot]);
         }
         self.branch(id)
     }
@@ -122,49 +110,47 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Takes a value that has something below it, or is a record.
     fn branch(&mut self, id: usize) -> Result<(), Stop> {
         let node = &self.plan.nodes[id];
-        self.ground.slots[node.slots.clone()].fill(Slot::Absent);
-        let start = self.cursor.at;
-        let value = match self.cursor.byte() {
+        self.ground.slots[node.slots.clone()].fill(Token::ABSENT);
+        let mut token = Token::new(What::Absent, self.cursor.at, self.cursor.at);
+        match self.cursor.byte() {
             Some(b'{') => {
-                self.keep(node, Token { value: Value::Object, start, end: start });
+                token.what = What::Object;
+                self.keep(node, &token);
                 self.object(id)?;
-                Value::Object
+                token.end = self.cursor.at;
             }
             Some(b'[') => {
-                self.keep(node, Token { value: Value::Array, start, end: start });
+                token.what = What::Array;
+                self.keep(node, &token);
                 self.array(node)?;
-                Value::Array
+                token.end = self.cursor.at;
             }
             _ => {
-                let token = self.cursor.token()?;
-                if token.value != Value::Null {
-                    self.ground.slots[node.slots.clone()].fill(Slot::Blocked);
+                self.cursor.token(&mut token)?;
+                if token.what != What::Null {
+                    self.ground.slots[node.slots.clone()].fill(Token::BLOCKED);
                 }
-                self.end(node, token);
-                return Ok(());
             }
-        };
-        self.end(node, Token { value, start, end: self.cursor.at });
+        }
+        self.keep(node, &token);
+        if !self.gather {
+            self.end(node, &token);
+        }
         Ok(())
     }
 
     /// Keeps a value in its slot, if it has one.
-    fn keep(&mut self, node: &Node, token: Token) {
+    fn keep(&mut self, node: &Node, token: &Token) {
         if let Some(slot) = node.slot {
-            self.ground.slots[slot] = Slot::Here(token);
+            self.ground.slots[slot] = *token;
         }
     }
 
-    /// A value has been taken: whatever ends with it.
-    fn end(&mut self, node: &Node, token: Token) {
-        self.keep(node, token);
-        if self.gather {
-            return;
-        }
-        if token.value != Value::Null {
+    /// A value has been taken: whatever ends with it. Null is as good as absent, but for an element of a walk.
+    fn end(&mut self, node: &Node, token: &Token) {
+        if token.what != What::Null {
             self.shapes(node, token);
-        }
-        if token.value == Value::Null && node.by_name {
+        } else if node.by_name {
             return;
         }
         for signal in &node.records {
@@ -173,8 +159,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Refuses the value for each signal that wanted to go on from here and could not.
-    fn shapes(&mut self, node: &Node, token: Token) {
-        let (object, array) = (token.value == Value::Object, token.value == Value::Array);
+    fn shapes(&mut self, node: &Node, token: &Token) {
+        let (object, array) = (token.what == What::Object, token.what == What::Array);
         let by_key =
             node.by_key.iter().filter(|(_, position)| !(object || array && *position)).map(|(signal, _)| signal);
         let by_each = node.by_each.iter().filter(|_| !array);
@@ -257,7 +243,7 @@ impl<'w, 'a> Walk<'w, 'a> {
 
     /// Whether records down this way need something that has not been read, or may yet be overwritten.
     fn must_wait(&self, child: &Child) -> bool {
-        let missing = |slot: &usize| self.ground.slots[*slot] == Slot::Absent;
+        let missing = |slot: &usize| self.ground.slots[*slot].what == What::Absent;
         child.walk && !self.gather && (self.exact || child.needs.iter().any(missing))
     }
 
@@ -307,7 +293,10 @@ impl<'w, 'a> Walk<'w, 'a> {
             } else {
                 let hash = hash(&self.name(key));
                 self.ground.hashes.push(hash);
-                self.element(below, Frame { key: Some(key), index })?;
+                self.element(
+                    below,
+                    Frame { key: Token::new(key.what(), key.start, key.end), index: Token::position(index) },
+                )?;
                 index += 1;
             }
             place += 1;
@@ -354,7 +343,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn array(&mut self, node: &Node) -> Result<(), Stop> {
         let (start, depth) = (self.cursor.at, self.cursor.depth);
         for child in node.children.iter().filter(|c| c.position.is_none()) {
-            self.ground.slots[self.plan.nodes[child.node].slots.clone()].fill(Slot::Blocked);
+            self.ground.slots[self.plan.nodes[child.node].slots.clone()].fill(Token::BLOCKED);
         }
         let was = mem::replace(&mut self.gather, true);
         self.positions(node, |_| true)?;
@@ -370,7 +359,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.cursor.enter()?;
         let mut index = 0;
         while self.cursor.next(b']', index == 0)? {
-            self.element(below, Frame { key: None, index })?;
+            self.element(below, Frame { key: Token::ABSENT, index: Token::position(index) })?;
             index += 1;
         }
         Ok(())

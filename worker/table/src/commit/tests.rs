@@ -84,13 +84,13 @@ async fn creates_then_replaces(store: Arc<dyn Store>) {
 
 #[tokio::test]
 async fn a_table_is_made_and_then_holds_exactly_the_next_plans_files() {
-    creates_then_replaces(memory()).await;
+    Box::pin(creates_then_replaces(memory())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_holds_tables_too() {
     let folder = tempfile::tempdir().unwrap();
-    creates_then_replaces(Arc::new(FolderStore::new(folder.path().join("result"), MissingRoot::Empty))).await;
+    Box::pin(creates_then_replaces(Arc::new(FolderStore::new(folder.path().join("result"), MissingRoot::Empty)))).await;
 }
 
 /// A table with one shard, and its state.
@@ -288,7 +288,7 @@ async fn many_versions(store: Arc<dyn Store>) {
         base = Some(latest(&store).await);
     }
     let state = base.unwrap();
-    assert_eq!((state.rows(), state.files.len(), state.schema.clone()), (Some(3), 1, schema()));
+    assert_eq!((state.rows(), state.files.len(), &state.schema), (Some(3), 1, &schema()));
     for version in 0..INTERVAL - 1 {
         store.delete(&layout::commit(version)).await.unwrap();
     }
