@@ -41,13 +41,7 @@ const INTERLEAVING_MAX: f64 = 0.2;
 const REFUSALS: usize = 1024;
 
 /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
-pub(crate) fn shard(
-    work: &Work,
-    runtime: &Handle,
-    sources: &Sources,
-    shard: &Shard,
-    seen: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Report, Fault> {
+pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Shard, seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, Fault> {
     if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
         return Ok(report);
     }
@@ -66,13 +60,7 @@ pub(crate) fn shard(
 }
 
 /// Writes down why a shard failed.
-pub(crate) fn write_failure(
-    work: &Work,
-    runtime: &Handle,
-    plan: &str,
-    shard: &Shard,
-    fault: &Fault,
-) -> Result<(), Fault> {
+pub(crate) fn write_failure(work: &Work, runtime: &Handle, plan: &str, shard: &Shard, fault: &Fault) -> Result<(), Fault> {
     let failure = Failure {
         attempts: 1,
         reason: fault.reason().to_owned(),
@@ -141,8 +129,7 @@ impl Attempt<'_> {
         let context = sight.context(self.shard.part.span);
         // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
-        let mut walk =
-            Walk::new(self.work, self.sources, Some(context.widen(before_ns, sight.lateness_ns.saturating_add(1))));
+        let mut walk = Walk::new(self.work, self.sources, Some(context.widen(before_ns, sight.lateness_ns.saturating_add(1))));
         let mut picks = Vec::new();
         while let Some(members) = walk.next().await? {
             picks.extend(members.into_iter().filter_map(|member| {
@@ -173,8 +160,7 @@ impl Attempt<'_> {
             output.account.merge(&part.account);
             self.quarantine(picks, part, &mut output.quarantine)?;
         }
-        let own_bytes =
-            picks.iter().filter(|pick| pick.role == Role::Own).map(|pick| pick.member.stored_bytes).sum::<u64>();
+        let own_bytes = picks.iter().filter(|pick| pick.role == Role::Own).map(|pick| pick.member.stored_bytes).sum::<u64>();
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(own_bytes);
         let Arranged { robots, account } = self.arrange(&decoded, picks)?;
         drop(decoded);
@@ -192,27 +178,22 @@ impl Attempt<'_> {
     fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
         let signals = &self.work.pipeline().archive.signals;
         for refused in decoded.refused.chunks(REFUSALS) {
-            let lines: Vec<Refusal> = refused
-                .iter()
-                .map(|refusal| {
-                    let member = &picks[refusal.member as usize].member;
-                    let object = &self.sources.objects[member.object as usize];
-                    let signal = refusal.signal.map(|signal| &signals[signal as usize]);
-                    Refusal {
-                        object: &object.key,
-                        version: object.version.as_deref(),
-                        member: &member.name,
-                        byte_offset: refusal.offset,
-                        record: refusal.record,
-                        signal: signal.map(|signal| signal.name.as_str()),
-                        column: signal
-                            .zip(refusal.column)
-                            .map(|(signal, column)| signal.columns[column as usize].name.as_str()),
-                        kind: refusal.kind,
-                        sample: refusal.sample.as_bytes(),
-                    }
-                })
-                .collect();
+            let lines: Vec<Refusal> = refused.iter().map(|refusal| {
+                let member = &picks[refusal.member as usize].member;
+                let object = &self.sources.objects[member.object as usize];
+                let signal = refusal.signal.map(|signal| &signals[signal as usize]);
+                Refusal {
+                    object: &object.key,
+                    version: object.version.as_deref(),
+                    member: &member.name,
+                    byte_offset: refusal.offset,
+                    record: refusal.record,
+                    signal: signal.map(|signal| signal.name.as_str()),
+                    column: signal.zip(refusal.column).map(|(signal, column)| signal.columns[column as usize].name.as_str()),
+                    kind: refusal.kind,
+                    sample: refusal.sample.as_bytes(),
+                }
+            }).collect();
             self.runtime.block_on(writer.write(&lines))?;
         }
         Ok(())
