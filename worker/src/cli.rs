@@ -30,8 +30,11 @@ Examples:
   fleetloom run -f fleet/fleetloom.yaml                          archive in, feature table out
   fleetloom show -f fleet/fleetloom.yaml                         what came out
 
-Exit codes: 0 done, 2 the request is wrong, 3 done with loss (--strict), 4 storage unavailable, 5 input changed,
-6 out of memory budget, 7 refused by a gate, 70 a bug, 143 asked to stop.";
+Exit codes:
+  0 done                          5 input or table changed under the run
+  2 the request is wrong          6 the memory budget is too small
+  3 done with loss (--strict)     7 refused by a gate of `tolerate`
+  4 storage unavailable           70 a bug; 143 asked to stop";
 
 /// Flags of every verb.
 #[derive(Debug, Args)]
