@@ -1,13 +1,13 @@
 //! The command line: verbs, their flags, and an example of each. No behaviour: that is in [`crate::command`].
 
 use crate::console::Color;
-use crate::simulate::Order;
 use crate::plan::Ask;
+use crate::simulate::Order;
 use crate::work::{Effort, run_id};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use pipeline::spec;
 use pipeline::pipeline::DayRange;
+use pipeline::spec;
 use pipeline::time::{Day, words};
 use std::path::PathBuf;
 
@@ -138,10 +138,7 @@ impl Budget {
     /// As asked, else the default.
     pub(crate) fn effort(&self) -> Effort {
         let Effort { threads, memory_bytes } = Effort::default();
-        Effort {
-            threads: self.threads.map_or(threads, usize::from),
-            memory_bytes: self.memory.unwrap_or(memory_bytes),
-        }
+        Effort { threads: self.threads.map_or(threads, usize::from), memory_bytes: self.memory.unwrap_or(memory_bytes) }
     }
 }
 

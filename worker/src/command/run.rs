@@ -9,8 +9,8 @@ use crate::plan::{Planned, plan};
 use crate::progress::Progress;
 use crate::run::{Ran, Watch, run as run_all};
 use crate::summary::Summary;
-use crate::work::{Work, runtime};
 use crate::words;
+use crate::work::{Work, runtime};
 use engine::account::Account;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -71,7 +71,8 @@ struct Shown<'a> {
 impl Watch for Shown<'_> {
     fn planned(&self, planned: &Planned) {
         let stale = planned.plan.stale().map(|index| &planned.plan.shards[index].inputs);
-        let (members, bytes) = stale.fold((0, 0), |(members, bytes), inputs| (members + inputs.members, bytes + inputs.bytes));
+        let (members, bytes) =
+            stale.fold((0, 0), |(members, bytes), inputs| (members + inputs.members, bytes + inputs.bytes));
         if members > 0 {
             let progress = Progress::start(self.console, &planned.plan.pipeline, members, bytes);
             *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);

@@ -40,7 +40,8 @@ pub(crate) async fn ensure(work: &Work, listing: &Listing) -> Result<Sources, Fa
         work.stop.check()?;
         let list = list_name(archive, object);
         let index = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
-        let (members, stored_bytes) = if archive.members.is_some() { write_list(work, &list, index, object).await? } else { (1, object.bytes) };
+        let (members, stored_bytes) =
+            if archive.members.is_some() { write_list(work, &list, index, object).await? } else { (1, object.bytes) };
         lines.push(SourceObject {
             key: object.key.clone(),
             bytes: object.bytes,
@@ -123,7 +124,8 @@ enum Walking {
 }
 
 async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWriter) -> Result<(u64, u64), Walking> {
-    let sort = |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
+    let sort =
+        |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
     let source = Arc::clone(&work.source);
     let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
     while let Some(chunk) = members.next().await.map_err(sort)? {
@@ -201,7 +203,9 @@ impl<'w> Walk<'w> {
         let list = &self.sources.lists[index];
         let wanted = Wanted { stamps: self.stamps };
         let reader = MembersReader::open(&self.work.result, list, number, wanted).await?;
-        let gone = || Fault::request(format!("{}: the member list of {} is gone; run again", layout::members(list), object.key));
+        let gone = || {
+            Fault::request(format!("{}: the member list of {} is gone; run again", layout::members(list), object.key))
+        };
         self.reader = Some(reader.ok_or_else(gone)?);
         Ok(None)
     }
