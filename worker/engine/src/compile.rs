@@ -28,8 +28,8 @@ pub struct Compiled {
 impl Compiled {
     /// The result's schema: `robot`, `date`, `time` … `invalid_reason`. Times are µs UTC; a column with a unit of measure has
     /// it as field metadata `unit`.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.rules.schema
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.rules.schema)
     }
 
     /// What was compiled.

@@ -1,8 +1,8 @@
-//! Observations of robots in, rows of the result out: a DataFusion plan with a partition per robot, run on the caller's threads.
+//! Observations of a robot in, its rows of the result out: a DataFusion plan run on the caller's thread.
 //!
-//! Nothing here waits for anything, so there is no runtime: [`Computation::robot`] runs one robot to its end on the thread that
-//! calls it, and several threads may call it for different robots at once. Laying out a computation costs some microseconds;
-//! what is dear (expressions) was made by [`crate::compile::compile`].
+//! Nothing here waits for anything, so there is no runtime: [`Compiled::compute`] runs a robot to its end on the thread that
+//! calls it, and any number of threads may call it at once. Making the plan costs some microseconds; what is dear (expressions)
+//! was made by [`crate::compile::compile`].
 
 use crate::account::Account;
 use crate::arrange::RobotSignals;
@@ -11,7 +11,6 @@ use crate::operator::{Plan, Robots, plan};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datafusion::common::DataFusionError;
-use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{FutureExt, TryStreamExt};
 use pipeline::time::Span;
@@ -24,6 +23,8 @@ pub struct RobotRows {
     pub robot: Arc<str>,
     /// Rows of the span in the result's schema, by time; may be empty.
     pub batch: RecordBatch,
+    /// Of the span: joins, rows, events, labels, expressions.
+    pub account: Account,
 }
 
 /// Why rows could not be computed. Bad data never ends here: this is a broken promise of ours.
@@ -37,52 +38,32 @@ pub struct ComputeError {
     pub source: DataFusionError,
 }
 
-/// Some robots about to be computed.
-#[derive(Debug)]
-pub struct Computation {
-    context: Arc<TaskContext>,
-    plan: Plan,
-    robots: Arc<Robots>,
-}
-
 impl Compiled {
-    /// Lays out the computation of `inputs`: per robot and signal all observations of `span` and its context (see
-    /// [`pipeline::reach`]). Only rows and onsets inside `span` are given and counted.
-    pub fn start(&self, inputs: Vec<RobotSignals>, span: Span) -> Computation {
-        let robots = Arc::new(Robots::new(inputs, span));
-        Computation { context: Arc::clone(&self.context), plan: plan(&self.rules, &robots), robots }
-    }
-}
-
-impl Computation {
-    /// How many robots there are.
-    pub fn robots(&self) -> usize {
-        self.robots.len()
-    }
-
-    /// Computes the robot at `index` of the inputs, on this thread, with its account: joins, rows, events, labels, expressions.
-    /// Once per robot: a second call would find its events counted already.
+    /// The rows of a robot, from all its observations of `span` and its context (see [`pipeline::reach`]). Only rows and onsets
+    /// inside `span` are given and counted.
     ///
     /// # Errors
     /// See [`ComputeError`].
-    pub fn robot(&self, index: usize) -> Result<(RobotRows, Account), ComputeError> {
-        let robot = self.robots.robot(index);
-        let failed = |source| ComputeError { robot: Arc::clone(robot.name()), source };
-        let batch = self.run(&self.plan.rows, index).map_err(failed)?;
+    pub fn compute(&self, robot: RobotSignals, span: Span) -> Result<RobotRows, ComputeError> {
+        let name = Arc::clone(&robot.robot);
+        let robots = Arc::new(Robots::new(vec![robot], span));
+        let plan = self.plan(&robots);
+        let failed = |source| ComputeError { robot: Arc::clone(&name), source };
+        let batch = self.run(&plan.rows).map_err(failed)?;
         // An event that no row needs is counted all the same.
-        for event in &self.plan.events {
-            self.run(event, index).map_err(failed)?;
+        for event in &plan.events {
+            self.run(event).map_err(failed)?;
         }
-        Ok((RobotRows { robot: Arc::clone(robot.name()), batch }, robot.take_account()))
+        Ok(RobotRows { robot: name, batch, account: robots.robot(0).take_account() })
     }
 
-    /// The plan that gives the rows.
-    pub(crate) fn plan(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.plan.rows
+    /// The plan over some robots, a partition each.
+    pub(crate) fn plan(&self, robots: &Arc<Robots>) -> Plan {
+        plan(&self.rules, robots)
     }
 
-    fn run(&self, plan: &Arc<dyn ExecutionPlan>, partition: usize) -> Result<RecordBatch, DataFusionError> {
-        let stream = plan.execute(partition, Arc::clone(&self.context))?;
+    fn run(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<RecordBatch, DataFusionError> {
+        let stream = plan.execute(0, Arc::clone(&self.context))?;
         let batches: Vec<RecordBatch> = match stream.try_collect().now_or_never() {
             Some(batches) => batches?,
             None => unreachable!("operators do no I/O, so their streams are ready"),

@@ -5,10 +5,9 @@ use arrow::array::{
     TimestampNanosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
-use fleetloom_engine::account::Account;
 use fleetloom_engine::arrange::RobotSignals;
 use fleetloom_engine::compile::{Compiled, compile};
-use fleetloom_engine::compute::ComputeError;
+use fleetloom_engine::compute::RobotRows;
 use pipeline::archive::ColumnKind;
 use pipeline::check::check;
 use pipeline::mistake::Mistake;
@@ -141,53 +140,41 @@ fn array<'a>(kind: &ColumnKind, values: impl Iterator<Item = &'a Value>) -> Arra
     }
 }
 
-/// A robot's rows with their account.
-#[derive(Debug)]
-pub(crate) struct Rows {
-    pub(crate) batch: RecordBatch,
-    pub(crate) account: Account,
-}
-
-/// Computes one robot's rows of `span`.
-pub(crate) fn compute(compiled: &Compiled, robot: RobotSignals, span: Span) -> Result<Rows, ComputeError> {
-    let (rows, account) = compiled.start(vec![robot], span).robot(0)?;
-    assert_eq!(account.imbalance(), [""; 0], "the account balances");
-    Ok(Rows { batch: rows.batch, account })
-}
-
 /// Computes the robot's rows of `span`.
-pub(crate) fn rows_of(pipeline: &Pipeline, signals: &[Vec<Observed>], span: Span) -> Rows {
-    compute(&compiled(pipeline), robot(pipeline, signals), span).unwrap()
+pub(crate) fn rows_of(pipeline: &Pipeline, signals: &[Vec<Observed>], span: Span) -> RobotRows {
+    let rows = compiled(pipeline).compute(robot(pipeline, signals), span).unwrap();
+    assert_eq!(rows.account.imbalance(), [""; 0], "the account balances");
+    rows
 }
 
 /// Computes all of the robot's rows.
-pub(crate) fn rows(pipeline: &Pipeline, signals: &[Vec<Observed>]) -> Rows {
+pub(crate) fn rows(pipeline: &Pipeline, signals: &[Vec<Observed>]) -> RobotRows {
     rows_of(pipeline, signals, Span::ALL)
 }
 
-pub(crate) fn column<'a>(rows: &'a Rows, name: &str) -> &'a ArrayRef {
+pub(crate) fn column<'a>(rows: &'a RobotRows, name: &str) -> &'a ArrayRef {
     let names = || rows.batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
     rows.batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name} among {:?}", names()))
 }
 
-pub(crate) fn floats(rows: &Rows, name: &str) -> Vec<Option<f64>> {
+pub(crate) fn floats(rows: &RobotRows, name: &str) -> Vec<Option<f64>> {
     column(rows, name).as_primitive::<Float64Type>().iter().collect()
 }
 
-pub(crate) fn integers(rows: &Rows, name: &str) -> Vec<Option<i64>> {
+pub(crate) fn integers(rows: &RobotRows, name: &str) -> Vec<Option<i64>> {
     column(rows, name).as_primitive::<Int64Type>().iter().collect()
 }
 
-pub(crate) fn truths(rows: &Rows, name: &str) -> Vec<Option<bool>> {
+pub(crate) fn truths(rows: &RobotRows, name: &str) -> Vec<Option<bool>> {
     column(rows, name).as_boolean().iter().collect()
 }
 
-pub(crate) fn texts(rows: &Rows, name: &str) -> Vec<Option<String>> {
+pub(crate) fn texts(rows: &RobotRows, name: &str) -> Vec<Option<String>> {
     column(rows, name).as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
 /// Times as seconds since the tests' beginning.
-pub(crate) fn seconds(rows: &Rows, name: &str) -> Vec<Option<f64>> {
+pub(crate) fn seconds(rows: &RobotRows, name: &str) -> Vec<Option<f64>> {
     let times = column(rows, name).as_primitive::<TimestampMicrosecondType>();
     #[allow(clippy::cast_precision_loss, reason = "tests stay near their beginning")]
     let seconds = times.iter().map(|time| time.map(|us| (us - at(0.0) / 1000) as f64 / 1e6));

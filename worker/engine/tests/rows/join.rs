@@ -8,7 +8,6 @@ use arrow::array::Array;
 use arrow::datatypes::DataType;
 use fleetloom_engine::explain::explain;
 use pipeline::time::Span;
-use std::sync::Arc;
 
 const JOINED: &str = "rows: {signal: status}\njoin: [{signal: speed, direction: Nearest, tolerance: 500ms}]";
 
@@ -36,7 +35,7 @@ fn a_row_holds_its_own_columns_and_its_match() {
 #[test]
 fn the_schema_is_the_results() {
     let words = words(JOINED);
-    let schema = Arc::clone(compiled(&words).schema());
+    let schema = compiled(&words).schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names[..5], ["robot", "date", "time", "known_at", "status_stop"]);
     assert_eq!(schema.field_with_name("date").unwrap().data_type(), &DataType::Date32);
@@ -91,7 +90,7 @@ fn times_become_microseconds_towards_minus_infinity() {
 fn unsorted_observations_are_an_error_that_names_them() {
     let words = words(JOINED);
     let robot = crate::fixture::robot(&words, &[vec![status(1.0, None, 0)], vec![speed(2.0, 0.0), speed(1.0, 0.0)]]);
-    let error = crate::fixture::compute(&compiled(&words), robot, Span::ALL).unwrap_err();
+    let error = compiled(&words).compute(robot, Span::ALL).unwrap_err();
     let source = error.source.to_string();
     assert!(source.contains("robot r, join of speed") && source.contains("position 1"), "{source}");
 }
