@@ -416,7 +416,7 @@ fn documents_wanted_by_the_record_itself_and_by_pointers_agree() {
         signal("state", "", "/ts", &["mode:string"]),
         signal("robot", "/robots[*]", "document:/ts", &["id:int64"]),
         signal("first", "/robots/0", "document:/ts", &["id:int64"]),
-        signal("pose", "/robots[*]/pose", "document:/ts", &["x", "id:int64=../id", "lead:int64=document:/robots/0/id"]),
+        signal("pose", "/robots[*]/pose", "../../ts", &["x", "id:int64=../id", "lead:int64=document:/robots/0/id"]),
     ]);
     let text = r#"{"robots":[{"pose":{"x":1},"id":4},{"id":5,"pose":{"x":2}},{"pose":null}],"ts":1666772241847,"mode":"auto"}"#;
     let decoded = decode(&archive, text);
