@@ -8,6 +8,7 @@ use pipeline::check::check;
 use pipeline::mistake::{Mistake, Note};
 use pipeline::name;
 use pipeline::read::Words;
+use pipeline::run::Run;
 use std::io::{self, Read};
 use std::path::Path;
 use std::{env, fs, path};
@@ -17,6 +18,8 @@ use std::{env, fs, path};
 pub(crate) struct Ready {
     /// The pipelines asked for, in the order they run in.
     pub(crate) compiled: Vec<Compiled>,
+    /// The Runs of the files, of any pipeline.
+    pub(crate) runs: Vec<Run>,
     /// What is no mistake but worth knowing.
     pub(crate) notes: Vec<Note>,
 }
@@ -40,7 +43,7 @@ pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
     if !mistakes.is_empty() {
         return Err(refusal(&mistakes));
     }
-    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, notes: checked.notes })
+    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, runs: checked.runs, notes: checked.notes })
 }
 
 /// The pipelines to run: all of the files in their order, or the one asked for. At least one.

@@ -10,7 +10,7 @@ use archive::error::ArchiveError;
 use archive::listing::Listing;
 use archive::members::Members;
 use archive::refusal::TORN_OBJECT;
-use archive::store::{Object, StoreError};
+use archive::store::Object;
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing};
 use pipeline::plan::digest;
@@ -89,10 +89,8 @@ fn patterns(archive: &Archive) -> String {
 
 /// Walks an object's directory into its list, unless it is there. Returns how many members it has and their stored bytes.
 async fn write_list(work: &Work, list: &str, index: u32, object: &Object) -> Result<(u64, u64), Fault> {
-    match work.result.head(&layout::members(list)).await {
-        Ok(_) => return Ok((0, object.bytes)),
-        Err(StoreError::NotFound { .. }) => {}
-        Err(error) => return Err(error.into()),
+    if let Some(known) = MembersReader::open(&work.result, list, index, Wanted::default()).await? {
+        return Ok(known.sums().await?);
     }
     let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
     match walk(work, index, object, &mut writer).await {
