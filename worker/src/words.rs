@@ -174,4 +174,12 @@ mod tests {
         assert_eq!(fault.exit(), Exit::Request);
         assert!(fault.to_string().starts_with("no/such.yaml: cannot be read"));
     }
+
+    #[test]
+    fn the_simulated_fleets_file_has_no_mistake() {
+        let words = Words::read(include_str!("simulate/fleetloom.yaml"), None, Some("/fleet"));
+        let checked = check(&words).unwrap();
+        assert_eq!((checked.pipelines.len(), checked.notes.len()), (1, 0));
+        compile(&checked.pipelines[0]).unwrap();
+    }
 }
