@@ -55,6 +55,13 @@ struct Shared<'a> {
     apart: bool,
 }
 
+impl Shared<'_> {
+    /// Whether some thread met a fault.
+    fn failed(&self) -> bool {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
 impl Gather<'_> {
     /// The observations of a chunk's members, in archive order.
     pub(super) fn chunk(&self, picks: &[Pick]) -> Result<Vec<Decoded>, Fault> {
@@ -103,8 +110,7 @@ impl Gather<'_> {
             self.work.stop.check()?;
             let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
             let Some(block) = block else { break };
-            let failed = shared.fault.lock().is_ok_and(|fault| fault.is_some());
-            if failed || send.send(Numbered { number, block: block? }).is_err() {
+            if shared.failed() || send.send(Numbered { number, block: block? }).is_err() {
                 break;
             }
         }
@@ -112,16 +118,19 @@ impl Gather<'_> {
         Ok(())
     }
 
-    /// One thread: takes blocks until there are no more.
+    /// One thread: takes blocks until there are no more. After a fault it only takes them, so that the feeding thread, which may
+    /// wait for room, never waits for ever.
     fn decode(&self, receive: &Mutex<Receiver<Numbered>>, shared: &Shared<'_>) {
         let mut unpacker = Unpacker::new(self.archive().limits.member_bytes_max);
         let mut decoder = Decoder::new(Arc::clone(self.plan));
         loop {
             let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Numbered { number, block }) = next else { return };
+            if shared.failed() {
+                continue;
+            }
             if let Err(fault) = self.block(number, block, &mut unpacker, &mut decoder, shared) {
                 shared.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
-                return;
             }
         }
     }
