@@ -21,6 +21,7 @@ use futures::TryStreamExt;
 use pipeline::archive::Archive;
 use pipeline::plan::Role;
 use pipeline::spec::Format;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,7 +130,9 @@ impl Gather<'_> {
             if shared.failed() {
                 continue;
             }
-            if let Err(fault) = self.block(number, block, &mut unpacker, &mut decoder, shared) {
+            let block = AssertUnwindSafe(|| self.block(number, block, &mut unpacker, &mut decoder, shared));
+            let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
+            if let Err(fault) = catch_unwind(block).unwrap_or_else(panicked) {
                 shared.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
             }
         }
