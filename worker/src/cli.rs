@@ -1,13 +1,14 @@
 //! The command line: verbs, their flags, and an example of each. No behaviour: that is in [`crate::command`].
 
 use crate::console::Color;
-use crate::simulate::Order;
 use crate::plan::Ask;
+use crate::simulate::Order;
 use crate::work::{Effort, run_id};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use pipeline::spec;
 use pipeline::pipeline::DayRange;
+use pipeline::run::Run;
+use pipeline::spec;
 use pipeline::time::{Day, words};
 use std::path::PathBuf;
 
@@ -30,8 +31,11 @@ Examples:
   fleetloom run -f fleet/fleetloom.yaml                          archive in, feature table out
   fleetloom show -f fleet/fleetloom.yaml                         what came out
 
-Exit codes: 0 done, 2 the request is wrong, 3 done with loss (--strict), 4 storage unavailable, 5 input changed,
-6 out of memory budget, 7 refused by a gate, 70 a bug, 143 asked to stop.";
+Exit codes:
+  0 done                          5 input or table changed under the run
+  2 the request is wrong          6 the memory budget is too small
+  3 done with loss (--strict)     7 refused by a gate of `tolerate`
+  4 storage unavailable           70 a bug; 143 asked to stop";
 
 /// Flags of every verb.
 #[derive(Debug, Args)]
@@ -135,10 +139,7 @@ impl Budget {
     /// As asked, else the default.
     pub(crate) fn effort(&self) -> Effort {
         let Effort { threads, memory_bytes } = Effort::default();
-        Effort {
-            threads: self.threads.map_or(threads, usize::from),
-            memory_bytes: self.memory.unwrap_or(memory_bytes),
-        }
+        Effort { threads: self.threads.map_or(threads, usize::from), memory_bytes: self.memory.unwrap_or(memory_bytes) }
     }
 }
 
@@ -178,6 +179,16 @@ impl Scope {
             Recompute::All => spec::Recompute::All,
         };
         Ask { run: self.run_id.clone().unwrap_or_else(run_id), range: self.range, recompute }
+    }
+
+    /// What the Runs of the files ask, each in turn, where the flags ask nothing; without such a Run one that asks nothing.
+    pub(crate) fn asks(&self, runs: &[&Run]) -> Vec<Ask> {
+        let flags = self.range.is_some() || self.recompute != Recompute::Stale || self.run_id.is_some();
+        if flags || runs.is_empty() {
+            return vec![self.ask()];
+        }
+        let ask = |run: &&Run| Ask { run: run.name.clone(), range: run.range, recompute: run.recompute };
+        runs.iter().filter(|run| !run.suspend).map(ask).collect()
     }
 }
 
@@ -369,6 +380,30 @@ mod tests {
         let cli = Cli::parse_from(["fleetloom", "check", "-f", "a.yaml", "b.yaml", "-f", "-"]);
         let Verb::Check(args) = cli.verb else { panic!("not check") };
         assert_eq!(args.words.files, ["a.yaml", "b.yaml", "-"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn runs_of_the_files_ask_unless_flags_do() {
+        let run = |name: &str, suspend| Run {
+            name: name.into(),
+            pipeline: "p".into(),
+            range: None,
+            parallelism: None,
+            suspend,
+            recompute: spec::Recompute::All,
+            ttl_seconds_after_finished: None,
+        };
+        let scope = |flags: &[&str]| match Cli::parse_from([&["fleetloom", "run", "-f", "a.yaml"], flags].concat()).verb
+        {
+            Verb::Run(args) => args.scope,
+            _ => panic!("not run"),
+        };
+        let (backfill, later) = (run("backfill", false), run("later", true));
+        let names =
+            |flags: &[&str], runs: &[&Run]| scope(flags).asks(runs).into_iter().map(|ask| ask.run).collect::<Vec<_>>();
+        assert_eq!(names(&[], &[&backfill, &later]), ["backfill"]);
+        assert_eq!(names(&["--run-id", "mine"], &[&backfill]), ["mine"]);
+        assert_eq!(names(&[], &[]).len(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use futures::TryStreamExt;
 use pipeline::plan::{Bucket, Plan, Shard, State, digest};
 use pipeline::time::{Day, SECOND_NS, Span};
 use std::collections::BTreeMap;
+use table::checkpoint::checkpoint;
 use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
 use table::gates::judge;
@@ -58,6 +59,9 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
     };
     let outcome = publish(&work.result, &publication, Patience::default()).await?;
     let (version, published) = version_of(work, outcome)?;
+    if published && let Err(error) = checkpoint(&work.result, version).await {
+        tracing::warn!(version, %error, "no checkpoint was written; the table is complete without it");
+    }
     Ok(Committed { version, published, account, ledger: publication.ledger })
 }
 

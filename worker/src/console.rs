@@ -88,7 +88,7 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        written => written.map_err(|error| io::Error::new(error.kind(), format!("stdout cannot be written: {error}"))),
     }
 }
 

@@ -27,6 +27,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use stop::Stop;
 
+/// Threads hand large buffers to each other and end in waves: the system's allocator keeps what each of them freed apart, and
+/// memory grows with the length of the archive. This one gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What every verb is given.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {

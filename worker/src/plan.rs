@@ -16,7 +16,9 @@ use archive::store::{Put, StoreError};
 use pipeline::meaning::meaning;
 use pipeline::member::Member;
 use pipeline::pipeline::DayRange;
-use pipeline::plan::{Draft, Facts, Inputs, Part, Plan, Survey, member_robot, plan as decide, robots_known, sight, within};
+use pipeline::plan::{
+    Draft, Facts, Inputs, Part, Plan, Survey, member_robot, plan as decide, robots_known, sight, within,
+};
 use pipeline::spec::Recompute;
 use pipeline::time::MILLI_NS;
 use std::collections::HashSet;
@@ -78,7 +80,9 @@ pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
     let bytes = match work.result.get(&name).await {
         Ok((_, bytes)) => bytes,
         Err(StoreError::NotFound { place }) => {
-            return Err(Fault::request(format!("{place}: no such plan; `fleetloom plan` prints the hash of the plan it writes")));
+            return Err(Fault::request(format!(
+                "{place}: no such plan; `fleetloom plan` prints the hash of the plan it writes"
+            )));
         }
         Err(error) => return Err(error.into()),
     };
@@ -139,7 +143,11 @@ pub(crate) fn robot(work: &Work, member: &Member) -> Option<u64> {
 fn narrower(pipeline: Option<DayRange>, run: Option<DayRange>) -> Result<Option<DayRange>, Fault> {
     let (Some(pipeline), Some(run)) = (pipeline, run) else { return Ok(run.or(pipeline)) };
     let (from, to) = (pipeline.from.max(run.from), pipeline.to.min(run.to));
-    if from < to { Ok(Some(DayRange { from, to })) } else { Err(Fault::request("the range lies outside the pipeline's range")) }
+    if from < to {
+        Ok(Some(DayRange { from, to }))
+    } else {
+        Err(Fault::request("the range lies outside the pipeline's range"))
+    }
 }
 
 /// The plan that made the base, where it can still be read: it says why shards are stale.
@@ -165,6 +173,7 @@ async fn reusable(work: &Work, base: Option<&TableState>) -> Result<HashSet<Stri
     };
     let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
     let reports = report_keys(work.result.as_ref()).await?;
-    let young = |key: &String, written_ms: Option<i64>| live.contains(key) || written_ms.is_none_or(|ms| ms >= oldest_ms);
+    let young =
+        |key: &String, written_ms: Option<i64>| live.contains(key) || written_ms.is_none_or(|ms| ms >= oldest_ms);
     Ok(reports.into_iter().filter(|(key, written_ms)| young(key, *written_ms)).map(|(key, _)| key).collect())
 }

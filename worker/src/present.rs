@@ -34,8 +34,7 @@ pub(crate) fn bytes(n: u64) -> String {
         value /= 1_000.0;
         unit = next;
     }
-    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
-    format!("{value:.decimals$} {unit}")
+    format!("{} {unit}", digits(value))
 }
 
 /// `0.48 s`, `12.3 s`, `3:05 min`, `2:05:07 h`.
@@ -49,9 +48,28 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// `part` of `whole` in percent: `48.2 %`; `-` of nothing.
+/// `part` of `whole` in percent: `48.2 %`; `-` of nothing. Only all of it is `100.0 %`.
 pub(crate) fn share(part: u64, whole: u64) -> String {
-    if whole == 0 { "-".into() } else { format!("{:.1} %", 100.0 * part as f64 / whole as f64) }
+    if whole == 0 {
+        return "-".into();
+    }
+    let percent = 100.0 * part as f64 / whole as f64;
+    format!("{:.1} %", if part < whole { percent.min(99.9) } else { percent })
+}
+
+/// A length of time given in microseconds, with three digits: `930 us`, `32.8 ms`, `16.8 s`.
+pub(crate) fn micros(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} us"),
+        1_000..1_000_000 => format!("{} ms", digits(us as f64 / 1e3)),
+        _ => format!("{} s", digits(us as f64 / 1e6)),
+    }
+}
+
+/// Three digits.
+fn digits(value: f64) -> String {
+    let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
+    format!("{value:.decimals$}")
 }
 
 /// Where the cells of a column stand.
@@ -175,7 +193,11 @@ mod tests {
         );
         let seconds = [0.481, 12.34, 185.0, 7_507.0].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(seconds, ["0.48 s", "12.3 s", "3:05 min", "2:05:07 h"]);
-        assert_eq!((share(1, 3), share(0, 0)), ("33.3 %".into(), "-".into()));
+        assert_eq!(
+            [(1, 3), (0, 0), (9_999, 10_000), (5, 5)].map(|(n, of)| share(n, of)),
+            ["33.3 %", "-", "99.9 %", "100.0 %"]
+        );
+        assert_eq!([0, 930, 32_768, 16_777_216].map(micros), ["0 us", "930 us", "32.8 ms", "16.8 s"]);
     }
 
     #[test]

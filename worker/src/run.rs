@@ -78,7 +78,9 @@ pub(crate) fn shards(
     for index in indices {
         work.stop.check()?;
         let one = &plan.shards[index];
-        let Err(fault) = shard(work, runtime, &sources, one, &|members, bytes| watch.passed(members, bytes)) else { continue };
+        let Err(fault) = shard(work, runtime, &sources, one, &|members, bytes| watch.passed(members, bytes)) else {
+            continue;
+        };
         if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
             return Err(fault);
         }

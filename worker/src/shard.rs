@@ -12,13 +12,14 @@ mod gather;
 use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
 use crate::work::{Work, now_ms};
-use chunk::{Pick, chunks, interleaving};
+use chunk::{Census, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
 use engine::compute::RobotRows;
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
+use pipeline::member::Member;
 use pipeline::plan::{Role, Shard, sight};
 use std::sync::Arc;
 use table::layout;
@@ -31,7 +32,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 /// Stored bytes of the robots that one thread computes at a time, where each robot's members lie together.
-const CHUNK_BYTES: u64 = 16 << 20;
+const CHUNK_BYTES: u64 = 8 << 20;
 /// Share of the memory budget that a chunk's stored bytes may be where robots are interleaved: each chunk then reads all
 /// over the shard, so few large ones are better.
 const INTERLEAVED_SHARE: u64 = 8;
@@ -41,7 +42,13 @@ const INTERLEAVING_MAX: f64 = 0.2;
 const REFUSALS: usize = 1024;
 
 /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
-pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Shard, seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, Fault> {
+pub(crate) fn shard(
+    work: &Work,
+    runtime: &Handle,
+    sources: &Sources,
+    shard: &Shard,
+    seen: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Report, Fault> {
     if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
         return Ok(report);
     }
@@ -60,7 +67,13 @@ pub(crate) fn shard(work: &Work, runtime: &Handle, sources: &Sources, shard: &Sh
 }
 
 /// Writes down why a shard failed.
-pub(crate) fn write_failure(work: &Work, runtime: &Handle, plan: &str, shard: &Shard, fault: &Fault) -> Result<(), Fault> {
+pub(crate) fn write_failure(
+    work: &Work,
+    runtime: &Handle,
+    plan: &str,
+    shard: &Shard,
+    fault: &Fault,
+) -> Result<(), Fault> {
     let failure = Failure {
         attempts: 1,
         reason: fault.reason().to_owned(),
@@ -110,41 +123,52 @@ impl Attempt<'_> {
         }
     }
 
+    /// Two passes over the member lists: one to see which robots there are, one to compute them chunk by chunk.
     fn fill(&self, output: &mut Output) -> Result<(), Fault> {
-        let picks = self.runtime.block_on(self.picks())?;
-        let bytes_max = self.chunk_bytes(&picks);
-        for chunk in chunks(picks, bytes_max) {
-            self.work.stop.check()?;
-            self.chunk(&chunk, output)?;
-            let own = chunk.iter().filter(|pick| pick.role == Role::Own);
-            let (members, bytes) = own.fold((0, 0), |(count, sum), pick| (count + 1, sum + pick.member.stored_bytes));
-            (self.seen)(members, bytes);
+        let mut census = Census::default();
+        let mut walk = self.walk();
+        while let Some(picks) = self.next(&mut walk)? {
+            picks.iter().for_each(|pick| census.add(&pick.member));
+        }
+        let bytes_max = self.chunk_bytes(&census);
+        let mut chunks = census.chunks(bytes_max);
+        let mut walk = self.walk();
+        while let Some(picks) = self.next(&mut walk)? {
+            picks.into_iter().for_each(|pick| chunks.add(pick));
+            while let Some(chunk) = chunks.next_whole() {
+                self.work.stop.check()?;
+                self.chunk(&chunk, output)?;
+            }
         }
         Ok(())
     }
 
-    /// The members that the shard reads, in archive order.
-    async fn picks(&self) -> Result<Vec<Pick>, Fault> {
+    /// The members whose stamps are near the shard's span and context.
+    fn walk(&self) -> Walk<'_> {
         let sight = sight(self.work.pipeline());
-        let context = sight.context(self.shard.part.span);
         // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
-        let mut walk = Walk::new(self.work, self.sources, Some(context.widen(before_ns, sight.lateness_ns.saturating_add(1))));
-        let mut picks = Vec::new();
-        while let Some(members) = walk.next().await? {
-            picks.extend(members.into_iter().filter_map(|member| {
-                let role = self.shard.part.role(sight, member.stamp, robot(self.work, &member))?;
-                Some(Pick { member, role })
-            }));
-        }
-        Ok(picks)
+        let after_ns = sight.lateness_ns.saturating_add(1);
+        let stamps = sight.context(self.shard.part.span).widen(before_ns, after_ns);
+        Walk::new(self.work, self.sources, Some(stamps))
     }
 
-    fn chunk_bytes(&self, picks: &[Pick]) -> u64 {
+    /// The next members that the shard reads, in archive order; may be none of a list's.
+    fn next(&self, walk: &mut Walk<'_>) -> Result<Option<Vec<Pick>>, Fault> {
+        let sight = sight(self.work.pipeline());
+        let pick = |member: Member| {
+            let role = self.shard.part.role(sight, member.stamp, robot(self.work, &member))?;
+            Some(Pick { member, role })
+        };
+        let members = self.runtime.block_on(walk.next())?;
+        Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))
+    }
+
+    fn chunk_bytes(&self, census: &Census) -> u64 {
         let threads = u64::try_from(self.work.effort.threads).unwrap_or(1);
         let together = CHUNK_BYTES.saturating_mul(threads);
         let most = self.work.effort.memory_bytes / INTERLEAVED_SHARE;
-        if interleaving(picks) > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
+        if census.interleaving() > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
     }
 
     fn chunk(&self, picks: &[Pick], output: &mut Output) -> Result<(), Fault> {
@@ -160,12 +184,16 @@ impl Attempt<'_> {
             output.account.merge(&part.account);
             self.quarantine(picks, part, &mut output.quarantine)?;
         }
-        let own_bytes = picks.iter().filter(|pick| pick.role == Role::Own).map(|pick| pick.member.stored_bytes).sum::<u64>();
-        output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(own_bytes);
+        let own = picks.iter().filter(|pick| pick.role == Role::Own);
+        let (members, bytes) =
+            own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
+        output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
         let Arranged { robots, account } = self.arrange(&decoded, picks)?;
         drop(decoded);
         output.account.merge(&account);
-        self.robots(robots, output)
+        self.robots(robots, output)?;
+        (self.seen)(members, bytes);
+        Ok(())
     }
 
     fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
@@ -178,22 +206,27 @@ impl Attempt<'_> {
     fn quarantine(&self, picks: &[Pick], decoded: &Decoded, writer: &mut QuarantineWriter) -> Result<(), Fault> {
         let signals = &self.work.pipeline().archive.signals;
         for refused in decoded.refused.chunks(REFUSALS) {
-            let lines: Vec<Refusal> = refused.iter().map(|refusal| {
-                let member = &picks[refusal.member as usize].member;
-                let object = &self.sources.objects[member.object as usize];
-                let signal = refusal.signal.map(|signal| &signals[signal as usize]);
-                Refusal {
-                    object: &object.key,
-                    version: object.version.as_deref(),
-                    member: &member.name,
-                    byte_offset: refusal.offset,
-                    record: refusal.record,
-                    signal: signal.map(|signal| signal.name.as_str()),
-                    column: signal.zip(refusal.column).map(|(signal, column)| signal.columns[column as usize].name.as_str()),
-                    kind: refusal.kind,
-                    sample: refusal.sample.as_bytes(),
-                }
-            }).collect();
+            let lines: Vec<Refusal> = refused
+                .iter()
+                .map(|refusal| {
+                    let member = &picks[refusal.member as usize].member;
+                    let object = &self.sources.objects[member.object as usize];
+                    let signal = refusal.signal.map(|signal| &signals[signal as usize]);
+                    Refusal {
+                        object: &object.key,
+                        version: object.version.as_deref(),
+                        member: &member.name,
+                        byte_offset: refusal.offset,
+                        record: refusal.record,
+                        signal: signal.map(|signal| signal.name.as_str()),
+                        column: signal
+                            .zip(refusal.column)
+                            .map(|(signal, column)| signal.columns[column as usize].name.as_str()),
+                        kind: refusal.kind,
+                        sample: refusal.sample.as_bytes(),
+                    }
+                })
+                .collect();
             self.runtime.block_on(writer.write(&lines))?;
         }
         Ok(())
@@ -217,7 +250,8 @@ impl Attempt<'_> {
     /// Computes some robots, one a thread.
     fn wave(&self, robots: Vec<RobotSignals>) -> Vec<Result<RobotRows, Fault>> {
         let span = self.shard.part.span;
-        let compute = |robot| self.clock.time(Step::Compute, || self.work.compiled.compute(robot, span)).map_err(Fault::from);
+        let compute =
+            |robot| self.clock.time(Step::Compute, || self.work.compiled.compute(robot, span)).map_err(Fault::from);
         std::thread::scope(|scope| {
             let threads: Vec<_> = robots.into_iter().map(|robot| scope.spawn(|| compute(robot))).collect();
             let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));

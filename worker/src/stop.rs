@@ -13,11 +13,6 @@ use std::thread;
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks to stop.
-    pub(crate) fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
     /// Whether somebody asked.
     pub(crate) fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)

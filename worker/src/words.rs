@@ -8,6 +8,7 @@ use pipeline::check::check;
 use pipeline::mistake::{Mistake, Note};
 use pipeline::name;
 use pipeline::read::Words;
+use pipeline::run::Run;
 use std::io::{self, Read};
 use std::path::Path;
 use std::{env, fs, path};
@@ -17,6 +18,8 @@ use std::{env, fs, path};
 pub(crate) struct Ready {
     /// The pipelines asked for, in the order they run in.
     pub(crate) compiled: Vec<Compiled>,
+    /// The Runs of the files, of any pipeline.
+    pub(crate) runs: Vec<Run>,
     /// What is no mistake but worth knowing.
     pub(crate) notes: Vec<Note>,
 }
@@ -40,7 +43,7 @@ pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
     if !mistakes.is_empty() {
         return Err(refusal(&mistakes));
     }
-    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, notes: checked.notes })
+    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, runs: checked.runs, notes: checked.notes })
 }
 
 /// The pipelines to run: all of the files in their order, or the one asked for. At least one.
@@ -170,5 +173,13 @@ mod tests {
         let fault = ready(&words).unwrap_err();
         assert_eq!(fault.exit(), Exit::Request);
         assert!(fault.to_string().starts_with("no/such.yaml: cannot be read"));
+    }
+
+    #[test]
+    fn the_simulated_fleets_file_has_no_mistake() {
+        let words = Words::read(include_str!("simulate/fleetloom.yaml"), None, Some("/fleet"));
+        let checked = check(&words).unwrap();
+        assert_eq!((checked.pipelines.len(), checked.notes.len()), (1, 0));
+        compile(&checked.pipelines[0]).unwrap();
     }
 }

@@ -125,15 +125,19 @@ fn one(
     kept.project(&(TIME..kept.num_columns()).collect::<Vec<_>>())
 }
 
-/// Copies runs one after the other.
+/// Copies runs one after the other. Only batches that have a run are looked at: there may be many more.
 fn gather(batches: &[&RecordBatch], runs: &[Run]) -> Result<RecordBatch, ArrowError> {
     let rows = runs.iter().map(|run| run.end - run.start).sum();
+    let parts: Vec<(&RecordBatch, &[Run])> =
+        runs.chunk_by(|a, b| a.batch == b.batch).map(|runs| (batches[runs[0].batch], runs)).collect();
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(batches[0].num_columns());
     for column in 0..batches[0].num_columns() {
-        let data: Vec<_> = batches.iter().map(|batch| batch.column(column).to_data()).collect();
+        let data: Vec<_> = parts.iter().map(|(batch, _)| batch.column(column).to_data()).collect();
         let mut into = MutableArrayData::new(data.iter().collect(), false, rows);
-        for Run { batch, start, end } in runs {
-            into.try_extend(*batch, *start, *end)?;
+        for (part, (_, runs)) in parts.iter().enumerate() {
+            for Run { start, end, .. } in *runs {
+                into.try_extend(part, *start, *end)?;
+            }
         }
         columns.push(make_array(into.freeze()));
     }

@@ -42,7 +42,8 @@ pub enum Step {
 /// Where a time, column or match value stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// Below the element `up` walks out from the record (0 = the record itself; the document is outermost).
+    /// Below the element `up` steps out from the record (0 = the record itself): the walked elements around it from the
+    /// inside out, then the document.
     Record {
         /// Number of `../`.
         up: u32,
@@ -51,7 +52,7 @@ pub enum Place {
     },
     /// Below the document.
     Document(Pointer),
-    /// `@key`: the object key at which the element `up` walks out was found.
+    /// `@key`: the object key at which the walk found the element `up` steps out.
     Key {
         /// Number of `../`.
         up: u32,
@@ -115,9 +116,15 @@ impl At {
         self.steps.iter().filter(|step| !matches!(step, Step::Key(_)))
     }
 
+    /// Whether its records lie below the last walked element (`/robots[*]/pose`, `/pose`) rather than being that element:
+    /// then one `../` more leads to it.
+    pub fn ends_below(&self) -> bool {
+        matches!(self.steps.last(), Some(Step::Key(_)))
+    }
+
     /// How many `../` lead from a record to the document.
     pub fn document_up(&self) -> u32 {
-        u32::try_from(self.walks().count()).unwrap_or(u32::MAX)
+        u32::try_from(self.walks().count()).unwrap_or(u32::MAX).saturating_add(u32::from(self.ends_below()))
     }
 }
 
@@ -134,7 +141,7 @@ impl Place {
         if up > at.document_up() {
             return Err(format!(
                 "{text:?} leads out of the document: `at` walks {}; write {}",
-                times(at.document_up()),
+                times(u32::try_from(at.walks().count()).unwrap_or(u32::MAX)),
                 if at.document_up() == 0 { "a pointer such as /ts" } else { "fewer ../" },
             ));
         }
@@ -159,8 +166,10 @@ impl Place {
         Pointer::parse(text).map(Self::Document)
     }
 
-    /// The element `up` walks out must have been found by a walk that `fits`.
+    /// The element `up` steps out must have been found by a walk that `fits`; a record below a walked element was found
+    /// with that element.
     fn walked(text: &str, at: &At, up: u32, fits: impl Fn(&Step) -> bool) -> Result<(), String> {
+        let up = up.saturating_sub(u32::from(at.ends_below()));
         let step = usize::try_from(up).ok().and_then(|up| at.walks().rev().nth(up));
         match step {
             Some(step) if fits(step) => Ok(()),
@@ -307,10 +316,22 @@ mod tests {
     }
 
     #[test]
+    fn a_record_below_a_walked_element_reaches_that_element_first() {
+        let place = |text, at| Place::parse(text, &At::parse(at).unwrap());
+        assert_eq!(place("../id", "/robots[*]/pose"), Ok(Place::Record { up: 1, pointer: Pointer::key("id") }));
+        assert_eq!(place("../../ts", "/robots[*]/pose"), Ok(Place::Record { up: 2, pointer: Pointer::key("ts") }));
+        assert_eq!(place("../ts", "/pose"), Ok(Place::Record { up: 1, pointer: Pointer::key("ts") }));
+        assert_eq!(place("@index", "/robots[*]/pose"), Ok(Place::Index { up: 0 }));
+        assert_eq!(place("../@key", "/robots/*/pose"), Ok(Place::Key { up: 1 }));
+        assert!(place("../../@key", "/robots/*/pose").is_err());
+    }
+
+    #[test]
     fn a_place_outside_the_document_or_without_a_walk_is_refused() {
         let refused = |text: &str, at: &str| Place::parse(text, &At::parse(at).unwrap()).unwrap_err();
         assert!(refused("../../ts", "/a[*]").contains("out of the document: `at` walks once"));
         assert!(refused("../ts", "").contains("walks nowhere"));
+        assert!(refused("../../ts", "/pose").contains("walks nowhere; write fewer ../"));
         assert!(refused("@key", "/a[*]").contains("no key; write @index"));
         assert!(refused("@index", "/a").contains("nothing was walked"));
         assert!(refused("../@key", "/a/*").contains("nothing was walked"));

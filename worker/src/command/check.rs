@@ -32,10 +32,7 @@ fn describe(pipeline: &Pipeline) -> String {
     line("reads", format!("Archive {} at {}: {}", archive.name, archive.store.url, signals.join(", ")));
     line("rows", rows(pipeline));
     line("joins", joins(pipeline));
-    line(
-        "columns",
-        format!("{}, of which {features} are features of {} windows", columns.len(), pipeline.windows.len()),
-    );
+    line("columns", format!("{}, of which {features} computed in windows", columns.len()));
     line("label", label(pipeline));
     line("context", format!("{} back, {} ahead", duration_text(reach.back_ns), duration_text(reach.forward_ns)));
     line("result", pipeline.spec.result.store.url.clone());
@@ -63,7 +60,8 @@ fn rows(pipeline: &Pipeline) -> String {
 fn joins(pipeline: &Pipeline) -> String {
     let join = |join: &pipeline::pipeline::Join| {
         let signal = &pipeline.archive.signals[join.signal].name;
-        format!("{signal} ({:?} within {})", join.direction, duration_text(join.tolerance_ns)).to_lowercase()
+        let direction = format!("{:?}", join.direction).to_lowercase();
+        format!("{signal} ({direction} within {})", duration_text(join.tolerance_ns))
     };
     if pipeline.joins.is_empty() {
         "none".into()

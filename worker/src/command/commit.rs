@@ -7,8 +7,8 @@ use crate::console::print;
 use crate::fault::{Exit, Result};
 use crate::plan::read;
 use crate::summary::Summary;
-use crate::work::{Effort, Work, run_id, runtime};
 use crate::words;
+use crate::work::{Effort, Work, run_id, runtime};
 use std::time::Instant;
 
 /// Publishes the plan as one version of the table.

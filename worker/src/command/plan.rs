@@ -2,13 +2,13 @@
 
 use crate::Context;
 use crate::cli::PlanArgs;
+use crate::commit::bucket_text;
 use crate::console::print;
 use crate::fault::{Exit, Result};
 use crate::plan::{Planned, plan as make};
 use crate::present::{Align, Frame, Table, bytes, count};
-use crate::work::{Effort, Work, runtime};
-use crate::commit::bucket_text;
 use crate::words;
+use crate::work::{Effort, Work, runtime};
 use pipeline::plan::{Shard, State};
 use pipeline::time::{Span, display};
 

@@ -6,8 +6,8 @@ use crate::fault::{Exit, Fault, Result};
 use crate::plan::{load, read};
 use crate::present::count;
 use crate::shard::{shard as compute, write_failure};
-use crate::work::{Work, runtime};
 use crate::words;
+use crate::work::{Work, runtime};
 
 /// Computes a shard of the plan, unless its report is there.
 pub(crate) fn shard(args: &ShardArgs, context: &Context) -> Result {

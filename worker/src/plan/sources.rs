@@ -10,7 +10,7 @@ use archive::error::ArchiveError;
 use archive::listing::Listing;
 use archive::members::Members;
 use archive::refusal::TORN_OBJECT;
-use archive::store::{Object, StoreError};
+use archive::store::Object;
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing};
 use pipeline::plan::digest;
@@ -40,7 +40,8 @@ pub(crate) async fn ensure(work: &Work, listing: &Listing) -> Result<Sources, Fa
         work.stop.check()?;
         let list = list_name(archive, object);
         let index = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
-        let (members, stored_bytes) = if archive.members.is_some() { write_list(work, &list, index, object).await? } else { (1, object.bytes) };
+        let (members, stored_bytes) =
+            if archive.members.is_some() { write_list(work, &list, index, object).await? } else { (1, object.bytes) };
         lines.push(SourceObject {
             key: object.key.clone(),
             bytes: object.bytes,
@@ -88,10 +89,8 @@ fn patterns(archive: &Archive) -> String {
 
 /// Walks an object's directory into its list, unless it is there. Returns how many members it has and their stored bytes.
 async fn write_list(work: &Work, list: &str, index: u32, object: &Object) -> Result<(u64, u64), Fault> {
-    match work.result.head(&layout::members(list)).await {
-        Ok(_) => return Ok((0, object.bytes)),
-        Err(StoreError::NotFound { .. }) => {}
-        Err(error) => return Err(error.into()),
+    if let Some(known) = MembersReader::open(&work.result, list, index, Wanted::default()).await? {
+        return Ok(known.sums().await?);
     }
     let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
     match walk(work, index, object, &mut writer).await {
@@ -123,7 +122,8 @@ enum Walking {
 }
 
 async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWriter) -> Result<(u64, u64), Walking> {
-    let sort = |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
+    let sort =
+        |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
     let source = Arc::clone(&work.source);
     let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
     while let Some(chunk) = members.next().await.map_err(sort)? {
@@ -201,7 +201,9 @@ impl<'w> Walk<'w> {
         let list = &self.sources.lists[index];
         let wanted = Wanted { stamps: self.stamps };
         let reader = MembersReader::open(&self.work.result, list, number, wanted).await?;
-        let gone = || Fault::request(format!("{}: the member list of {} is gone; run again", layout::members(list), object.key));
+        let gone = || {
+            Fault::request(format!("{}: the member list of {} is gone; run again", layout::members(list), object.key))
+        };
         self.reader = Some(reader.ok_or_else(gone)?);
         Ok(None)
     }

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! members in archive order   a a a b b c c c d      bytes_max = 4 members
-//! chunks in robot order      [a a a] [b b] [c c c] [d]   →   [a a a] [b b] [c c c d]
+//! chunks in robot order      [a a a] [b b] [c c c d]
 //! ```
-//! Chunks follow each other by robot name, as rows do in a file.
+//! Chunks follow each other by robot name, as rows do in a file. A [`Census`] counts each robot's members in a first pass;
+//! in a second, [`Chunks`] gives a chunk as soon as its last member has passed. So where each robot's members lie together,
+//! only one chunk's are held.
 
 use pipeline::member::Member;
 use pipeline::plan::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A member to read, and what it is to the shard.
@@ -18,49 +20,94 @@ pub(crate) struct Pick {
     pub(crate) role: Role,
 }
 
-/// Splits `picks`, in archive order, into chunks of whole robots of at most `bytes_max` stored bytes; one robot is never
-/// split, and members whose names tell no robot stay together. No picks: no chunks.
-pub(crate) fn chunks(picks: Vec<Pick>, bytes_max: u64) -> Vec<Vec<Pick>> {
-    let mut bytes_by_robot: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-    for pick in &picks {
-        let bytes = bytes_by_robot.entry(robot(pick)).or_default();
-        *bytes = bytes.saturating_add(pick.member.stored_bytes);
+/// What the members of a shard come to, robot by robot. Members whose names tell no robot are one robot without a name.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    by_robot: BTreeMap<Arc<str>, Sum>,
+    members: u64,
+    switches: u64,
+    last: Option<Arc<str>>,
+}
+
+/// Members and their stored bytes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Sum {
+    members: u64,
+    bytes: u64,
+}
+
+impl Census {
+    /// Counts the next member in archive order.
+    pub(crate) fn add(&mut self, member: &Member) {
+        let robot = robot(member);
+        self.members += 1;
+        self.switches += u64::from(self.last.as_ref().is_some_and(|last| *last != robot));
+        let sum = self.by_robot.entry(Arc::clone(&robot)).or_default();
+        sum.members += 1;
+        sum.bytes = sum.bytes.saturating_add(member.stored_bytes);
+        self.last = Some(robot);
     }
-    let (numbers, count) = number(bytes_by_robot, bytes_max);
-    let mut chunks = vec![Vec::new(); count];
-    for pick in picks {
-        let number = numbers[&robot(&pick)];
-        chunks[number].push(pick);
+
+    /// How often neighbours in archive order belong to different robots, as a share of all: 0 when each robot's members lie
+    /// together, towards 1 when robots are interleaved.
+    pub(crate) fn interleaving(&self) -> f64 {
+        self.switches as f64 / self.members.max(1) as f64
     }
-    chunks
-}
 
-/// The robot that a member's name tells; nameless ones are one.
-fn robot(pick: &Pick) -> Arc<str> {
-    pick.member.robot.clone().unwrap_or_default()
-}
-
-/// How often neighbours in archive order belong to different robots, as a share of all neighbours: 0 when each robot's members
-/// lie together, towards 1 when robots are interleaved.
-pub(crate) fn interleaving(picks: &[Pick]) -> f64 {
-    let switches = picks.windows(2).filter(|pair| pair[0].member.robot != pair[1].member.robot).count();
-    switches as f64 / picks.len().max(1) as f64
-}
-
-/// The chunk of each robot, filled in robot order, and how many chunks there are.
-fn number(bytes_by_robot: BTreeMap<Arc<str>, u64>, bytes_max: u64) -> (BTreeMap<Arc<str>, usize>, usize) {
-    let (mut chunk, mut filled) = (0, 0u64);
-    let mut numbers = BTreeMap::new();
-    for (robot, bytes) in bytes_by_robot {
-        if filled > 0 && filled.saturating_add(bytes) > bytes_max {
-            chunk += 1;
-            filled = 0;
+    /// Chunks of whole robots of at most `bytes_max` stored bytes; one robot is never split.
+    pub(crate) fn chunks(self, bytes_max: u64) -> Chunks {
+        let mut numbers = BTreeMap::new();
+        let mut waiting: VecDeque<Waiting> = VecDeque::new();
+        let mut filled = u64::MAX;
+        for (robot, sum) in self.by_robot {
+            filled = filled.saturating_add(sum.bytes);
+            if filled > bytes_max {
+                waiting.push_back(Waiting::default());
+                filled = sum.bytes;
+            }
+            if let Some(chunk) = waiting.back_mut() {
+                chunk.missing += sum.members;
+            }
+            numbers.insert(robot, waiting.len() - 1);
         }
-        filled = filled.saturating_add(bytes.max(1));
-        numbers.insert(robot, chunk);
+        Chunks { numbers, waiting, given: 0 }
     }
-    let count = if numbers.is_empty() { 0 } else { chunk + 1 };
-    (numbers, count)
+}
+
+/// Chunks being filled.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    numbers: BTreeMap<Arc<str>, usize>,
+    waiting: VecDeque<Waiting>,
+    given: usize,
+}
+
+/// A chunk that was not given yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    picks: Vec<Pick>,
+    missing: u64,
+}
+
+impl Chunks {
+    /// Puts the next member, in archive order, into its chunk: one that the census counted.
+    pub(crate) fn add(&mut self, pick: Pick) {
+        let chunk = &mut self.waiting[self.numbers[&robot(&pick.member)] - self.given];
+        chunk.missing -= 1;
+        chunk.picks.push(pick);
+    }
+
+    /// The next chunk by robot name, in archive order, once it is whole.
+    pub(crate) fn next_whole(&mut self) -> Option<Vec<Pick>> {
+        self.waiting.front().filter(|chunk| chunk.missing == 0)?;
+        self.given += 1;
+        self.waiting.pop_front().map(|chunk| chunk.picks)
+    }
+}
+
+/// The robot that a member's name tells.
+fn robot(member: &Member) -> Arc<str> {
+    member.robot.clone().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -84,32 +131,60 @@ mod tests {
         Pick { member, role: Role::Own }
     }
 
-    fn robots(chunks: &[Vec<Pick>]) -> Vec<Vec<&str>> {
-        fn names(chunk: &Vec<Pick>) -> Vec<&str> {
-            chunk.iter().filter_map(|pick| pick.member.robot.as_deref()).collect()
+    /// The robots of each chunk, and after how many members it was given.
+    fn chunked(picks: &[Pick], bytes_max: u64) -> Vec<(String, usize)> {
+        let mut census = Census::default();
+        picks.iter().for_each(|pick| census.add(&pick.member));
+        let mut chunks = census.chunks(bytes_max);
+        let mut given = Vec::new();
+        for (index, pick) in picks.iter().enumerate() {
+            chunks.add(pick.clone());
+            while let Some(chunk) = chunks.next_whole() {
+                let robots = chunk.iter().map(|pick| pick.member.robot.as_deref().unwrap_or("-"));
+                given.push((robots.collect(), index + 1));
+            }
         }
-        chunks.iter().map(names).collect()
+        given
+    }
+
+    fn picks(robots: &str, bytes: u64) -> Vec<Pick> {
+        robots.chars().map(|robot| pick(Some(&robot.to_string()), bytes)).collect()
     }
 
     #[test]
-    fn robots_are_kept_whole_and_follow_each_other_by_name() {
-        let picks = ["c", "a", "b", "a", "c"].map(|robot| pick(Some(robot), 10)).to_vec();
-        assert_eq!(robots(&chunks(picks, 30)), [vec!["a", "b", "a"], vec!["c", "c"]]);
+    fn robots_that_lie_together_are_given_as_they_pass() {
+        let expected = [("aaa".to_owned(), 3), ("bb".to_owned(), 5), ("cccd".to_owned(), 9)];
+        assert_eq!(chunked(&picks("aaabbcccd", 10), 40), expected);
+    }
+
+    #[test]
+    fn interleaved_robots_are_kept_whole_and_follow_each_other_by_name() {
+        assert_eq!(chunked(&picks("cabac", 10), 30), [("aba".to_owned(), 4), ("cc".to_owned(), 5)]);
     }
 
     #[test]
     fn a_robot_larger_than_a_chunk_has_one_of_its_own() {
-        let picks = vec![pick(Some("a"), 100), pick(Some("b"), 1)];
-        assert_eq!(robots(&chunks(picks, 10)), [vec!["a"], vec!["b"]]);
+        let picks = [pick(Some("a"), 100), pick(Some("b"), 1)];
+        assert_eq!(chunked(&picks, 10), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
     }
 
     #[test]
     fn members_without_a_robot_in_the_name_are_one_chunk() {
-        assert_eq!(chunks(vec![pick(None, 100), pick(None, 100)], 10).len(), 1);
+        assert_eq!(chunked(&[pick(None, 100), pick(None, 100)], 10), [("--".to_owned(), 2)]);
     }
 
     #[test]
     fn nothing_to_read_is_no_chunk() {
-        assert!(chunks(Vec::new(), 10).is_empty());
+        assert!(Census::default().chunks(10).next_whole().is_none());
+    }
+
+    #[test]
+    fn interleaving_tells_archives_by_robot_from_archives_by_time() {
+        let share = |robots: &str| {
+            let mut census = Census::default();
+            picks(robots, 1).iter().for_each(|pick| census.add(&pick.member));
+            census.interleaving()
+        };
+        assert!(share("aaaaaaaabbbbbbbb") < 0.1 && share("abababab") > 0.8);
     }
 }

@@ -21,6 +21,7 @@ use futures::TryStreamExt;
 use pipeline::archive::Archive;
 use pipeline::plan::Role;
 use pipeline::spec::Format;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,6 +54,13 @@ struct Shared<'a> {
     picks: &'a [Pick],
     /// One batch per member, where members do not come in the order of their positions.
     apart: bool,
+}
+
+impl Shared<'_> {
+    /// Whether some thread met a fault.
+    fn failed(&self) -> bool {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
 }
 
 impl Gather<'_> {
@@ -103,8 +111,7 @@ impl Gather<'_> {
             self.work.stop.check()?;
             let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
             let Some(block) = block else { break };
-            let failed = shared.fault.lock().is_ok_and(|fault| fault.is_some());
-            if failed || send.send(Numbered { number, block: block? }).is_err() {
+            if shared.failed() || send.send(Numbered { number, block: block? }).is_err() {
                 break;
             }
         }
@@ -112,16 +119,21 @@ impl Gather<'_> {
         Ok(())
     }
 
-    /// One thread: takes blocks until there are no more.
+    /// One thread: takes blocks until there are no more. After a fault it only takes them, so that the feeding thread, which may
+    /// wait for room, never waits for ever.
     fn decode(&self, receive: &Mutex<Receiver<Numbered>>, shared: &Shared<'_>) {
         let mut unpacker = Unpacker::new(self.archive().limits.member_bytes_max);
         let mut decoder = Decoder::new(Arc::clone(self.plan));
         loop {
             let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(Numbered { number, block }) = next else { return };
-            if let Err(fault) = self.block(number, block, &mut unpacker, &mut decoder, shared) {
+            if shared.failed() {
+                continue;
+            }
+            let block = AssertUnwindSafe(|| self.block(number, block, &mut unpacker, &mut decoder, shared));
+            let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
+            if let Err(fault) = catch_unwind(block).unwrap_or_else(panicked) {
                 shared.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
-                return;
             }
         }
     }

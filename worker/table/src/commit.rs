@@ -24,7 +24,7 @@ use deltalake_core::kernel::transaction::TransactionError;
 use deltalake_core::logstore::{CommitOrBytes, LogStoreRef};
 use futures::TryStreamExt;
 use object_store::Error as ObjectStoreError;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -104,7 +104,7 @@ struct Publisher<'a> {
     store: &'a Arc<dyn Store>,
     log: LogStoreRef,
     publication: &'a Publication,
-    properties: std::collections::BTreeMap<String, String>,
+    properties: BTreeMap<String, String>,
     files: Vec<DataFile>,
     facts: Facts,
 }

@@ -5,7 +5,7 @@
 //! _fleetloom/members/<content id>.parquet       sources/<version>.parquet      plans/<hash>.json, <hash>.estimate.json
 //! _fleetloom/reports/<shard key>.json           failures/<plan>/<shard>-<attempt>.json
 //! _fleetloom/ledger/<plan>-<write>.parquet      quarantine/<shard key>-<attempt>.parquet
-//! _fleetloom/store.json  splits.json  tags/<name>.json  probe/<id>
+//! _fleetloom/store.json  splits.json  tags/<name>.json  probe-<id>
 //! ```
 //!
 //! Keys, hashes, attempts and names come in ready: letters, digits, `.`, `_` and `-` only. Delta readers ignore
@@ -86,7 +86,7 @@ pub fn tag(name: &str) -> String {
 
 /// An object that a probe creates and removes.
 pub fn probe(id: &str) -> String {
-    format!("_fleetloom/probe/{id}")
+    format!("_fleetloom/probe-{id}")
 }
 
 /// A data file of one day (`YYYY-MM-DD`). A shard that had to close a day's file and open another numbers them: `nth` 0 is

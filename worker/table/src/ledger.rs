@@ -150,7 +150,7 @@ fn encode(name: &str, lines: &[LedgerLine]) -> Result<RecordBatch, TableError> {
     let files = lines.iter().map(json).collect::<Result<Vec<_>, _>>()?;
     let accounts = lines.iter().map(|line| line.account.as_ref().map(|account| to_json(name, account)).transpose());
     let failures = lines.iter().map(|line| line.failure.as_ref().map(|failure| to_json(name, failure)).transpose());
-    let states = lines.iter().map(|line| Some(state_word(line.state)));
+    let states = lines.iter().map(|line| Some(line.state.word()));
     let columns: Vec<ArrayRef> = vec![
         text(lines.iter().map(|line| Some(line.key.as_str()))),
         text(states),
@@ -209,12 +209,8 @@ const STATES: [(LineState, &str); 4] = [
 impl LineState {
     /// Its word in the ledger.
     pub fn word(self) -> &'static str {
-        state_word(self)
+        STATES.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
     }
-}
-
-fn state_word(state: LineState) -> &'static str {
-    STATES.iter().find(|(one, _)| *one == state).map_or("", |(_, word)| word)
 }
 
 fn state_of(word: &str) -> Option<LineState> {

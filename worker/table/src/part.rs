@@ -9,7 +9,7 @@ use crate::statistics::statistics;
 use crate::upload::{Finished, Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, SchemaRef};
+use arrow::datatypes::{Date32Type, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,18 +60,19 @@ struct Open {
 }
 
 impl PartWriter {
-    /// A writer of rows with columns `schema`, among them `date`, which goes into the file names.
+    /// A writer of rows with columns `schema`, among them `date`, which goes into the file names. In the files every column may
+    /// be null, as in the Delta schema.
     ///
     /// Errors: [`TableError::Unwritable`] when there is no `date`.
     pub fn new(store: &Arc<dyn Store>, schema: &SchemaRef, shard_key: &str, attempt: &str) -> Result<Self, TableError> {
         let date = schema.index_of(PARTITION).map_err(|error| TableError::writing(shard_key, &error))?;
-        let others: Vec<usize> = (0..schema.fields().len()).filter(|column| *column != date).collect();
-        let schema = schema.project(&others).map_err(|error| TableError::writing(shard_key, &error))?;
+        let others = schema.fields().iter().filter(|field| field.name() != PARTITION);
+        let fields: Vec<Field> = others.map(|field| field.as_ref().clone().with_nullable(true)).collect();
         Ok(Self {
             store: Arc::clone(store),
             shard_key: shard_key.to_owned(),
             attempt: attempt.to_owned(),
-            schema: Arc::new(schema),
+            schema: Arc::new(Schema::new(fields)),
             date,
             open: BTreeMap::new(),
             numbers: BTreeMap::new(),

@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_replaces_is_refused_with_what_to_do() {
-        let store = Faulty::around(&memory(), "_fleetloom/probe/", &[Fault::Replaced; 99]);
+        let store = Faulty::around(&memory(), "_fleetloom/probe-", &[Fault::Replaced; 99]);
         let error = proved(store.as_ref(), 7).await.unwrap_err().to_string();
         assert!(error.contains("replaced an object") && error.contains("use a store with"), "{error}");
     }

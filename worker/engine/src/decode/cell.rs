@@ -110,7 +110,7 @@ impl ColumnPlan {
     fn read<'a>(&self, token: &Token, text: &'a str) -> Result<Cell<'a>, Option<Note>> {
         let (number, escaped) = (&token.number, token.what == What::Escaped);
         match (&self.kind, token.what) {
-            (ValueKind::Float64, What::Number) => number.to_f64(text).map(Cell::Float).map_err(|_| None),
+            (ValueKind::Float64, What::Number) => number.as_f64(text).map(Cell::Float).map_err(|_| None),
             (ValueKind::Int64, What::Number) => self.int(number),
             (ValueKind::Bool, What::True) => Ok(Cell::Bool(true)),
             (ValueKind::Bool, What::False) => Ok(Cell::Bool(false)),
@@ -125,7 +125,7 @@ impl ColumnPlan {
     fn read_text<'a>(&self, content: &str) -> Result<Cell<'a>, Option<Note>> {
         let number = || Number::of(content).filter(|_| self.number_in_text).ok_or(None);
         match &self.kind {
-            ValueKind::Float64 => number()?.to_f64(content).map(Cell::Float).map_err(|_| None),
+            ValueKind::Float64 => number()?.as_f64(content).map(Cell::Float).map_err(|_| None),
             ValueKind::Int64 => self.int(&number()?),
             ValueKind::Timestamp(unit) => unit.text(content).map(Cell::Int).map_err(|_| None),
             ValueKind::Bool | ValueKind::Text => Err(None),
@@ -155,7 +155,7 @@ impl ColumnPlan {
             Form::Infinite if self.infinite_is_null => return Err(Some(Note::Infinite)),
             _ => {}
         }
-        let value = number.to_i64().ok_or(None)?;
+        let value = number.as_i64().ok_or(None)?;
         match self.linear {
             None => Ok(Cell::Int(value)),
             Some((scale, offset)) => integral(value as f64 * scale + offset).map(Cell::Int).ok_or(None),

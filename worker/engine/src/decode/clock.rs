@@ -30,7 +30,7 @@ impl ClockUnit {
     #[inline]
     pub(crate) fn number(&self, number: &Number) -> Result<i64, InstantError> {
         match self {
-            Self::Decimal(shift) => match number.to_scaled_i64(*shift) {
+            Self::Decimal(shift) => match number.as_scaled_i64(*shift) {
                 Some(ns) => Ok(ns),
                 None if matches!(number.form, Form::Nan | Form::Infinite) => Err(InstantError::Unreadable),
                 None => Err(InstantError::OutOfRange),

@@ -7,7 +7,7 @@ use super::*;
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int64Type, TimestampNanosecondType, UInt32Type};
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
-use pipeline::spec::{Infinite, OnMismatch};
+use pipeline::spec::{Infinite, OnConflict, OnMismatch};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

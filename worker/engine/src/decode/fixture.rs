@@ -1,10 +1,10 @@
 //! Archives for tests, in few words.
 
 use super::*;
-use pipeline::archive::{Archive, Clock, Column, ColumnKind, Limits, Signal, TextRule, TimeUnit};
+use pipeline::archive::{Archive, Clock, Column, ColumnKind, Limits, RobotRule, Signal, TextRule, TimeUnit};
 use pipeline::pattern::Pattern;
 use pipeline::pointer::{At, Place, Pointer};
-use pipeline::spec::{Duplicates, Infinite, OnMismatch, StoreSpec};
+use pipeline::spec::{Duplicates, Infinite, OnConflict, OnMismatch, StoreSpec};
 
 /// An archive with these signals: `lateness` an hour, the robot from a capture or `/agentId`.
 pub(crate) fn archive(signals: Vec<Signal>) -> Archive {

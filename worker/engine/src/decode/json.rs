@@ -265,10 +265,8 @@ impl<'a> Cursor<'a> {
             Some(b'f') => self.literal("false", What::False)?,
             Some(b'n') => self.literal("null", What::Null)?,
             Some(_) => {
-                let scanned = Number::scan(&self.text.as_bytes()[self.at..]);
-                let (number, length) = scanned.map_err(|at| Stop::NotJson(self.at + at))?;
-                self.at += length;
-                into.number = number;
+                let scanned = into.number.scan(&self.text.as_bytes()[self.at..]);
+                self.at += scanned.map_err(|at| Stop::NotJson(self.at + at))?;
                 What::Number
             }
             None => return Err(self.wrong()),

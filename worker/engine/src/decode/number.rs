@@ -61,15 +61,16 @@ impl Number {
         Self { mantissa: value, exponent: 0, negative: false, form: Form::Exact }
     }
 
-    /// Reads the number at the start of `bytes`: strict JSON, or bare `NaN`, `Infinity`, `-Infinity`. Returns it with the
-    /// bytes it takes, or the offset of the first byte that does not fit.
+    /// Reads the number at the start of `bytes`: strict JSON, or bare `NaN`, `Infinity`, `-Infinity`. Fills it in and
+    /// returns the bytes it takes, or the offset of the first byte that does not fit.
     #[inline]
-    pub(crate) fn scan(bytes: &[u8]) -> Result<(Self, usize), usize> {
-        let negative = bytes.first() == Some(&b'-');
-        let start = usize::from(negative);
+    pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<usize, usize> {
+        self.form = Form::Exact;
+        self.negative = bytes.first() == Some(&b'-');
+        let start = usize::from(self.negative);
         let (mut mantissa, mut at) = digits(bytes, start, 0);
         if at == start {
-            return word(bytes, negative, start);
+            return self.word(bytes, start);
         }
         if bytes[start] == b'0' && at > start + 1 {
             return Err(start + 1);
@@ -91,36 +92,53 @@ impl Number {
             exponent += power;
             at = after;
         }
+        self.mantissa = mantissa;
+        self.exponent = clamp(exponent);
         if count > DIGITS_MAX as usize {
-            return Ok((Self::shortened(negative, &bytes[start..end], exponent), at));
+            self.shorten(&bytes[start..end], exponent);
         }
-        Ok((Self { mantissa, exponent: clamp(exponent), negative, form: Form::Exact }, at))
+        Ok(at)
     }
 
     /// The number that `text` wholly is, if it is one.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        match Self::scan(text.as_bytes()) {
-            Ok((number, end)) if end == text.len() => Some(number),
-            _ => None,
-        }
+        let mut number = Self::ZERO;
+        let end = number.scan(text.as_bytes()).ok()?;
+        (end == text.len()).then_some(number)
     }
 
-    /// A number of more digits than a mantissa holds: the first significant ones stay, the others become exponent and
-    /// [`Form::Longer`]. `exponent` is that of the last digit.
+    /// Counts again over more digits than a mantissa holds: the first significant ones stay, the others become exponent
+    /// and [`Form::Longer`]. `exponent` is that of the last digit.
     #[cold]
-    fn shortened(negative: bool, digits: &[u8], exponent: i64) -> Self {
-        let (mut mantissa, mut taken, mut left_out, mut longer) = (0u64, 0u32, 0i64, false);
+    fn shorten(&mut self, digits: &[u8], exponent: i64) {
+        let (mut taken, mut left_out) = (0, 0);
+        self.mantissa = 0;
         for digit in digits.iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0') {
             if taken == DIGITS_MAX {
                 left_out += 1;
-                longer |= digit != 0;
+                self.form = if digit == 0 { self.form } else { Form::Longer };
             } else if taken > 0 || digit != 0 {
-                mantissa = mantissa * 10 + u64::from(digit);
+                self.mantissa = self.mantissa * 10 + u64::from(digit);
                 taken += 1;
             }
         }
-        let form = if longer { Form::Longer } else { Form::Exact };
-        Self { mantissa, exponent: clamp(exponent + left_out), negative, form }
+        self.exponent = clamp(exponent + left_out);
+    }
+
+    /// `NaN`, `Infinity` or `-Infinity`, where a digit was expected.
+    #[cold]
+    fn word(&mut self, bytes: &[u8], at: usize) -> Result<usize, usize> {
+        let rest = &bytes[at..];
+        (self.mantissa, self.exponent) = (0, 0);
+        if rest.starts_with(b"Infinity") {
+            self.form = Form::Infinite;
+            Ok(at + b"Infinity".len())
+        } else if rest.starts_with(b"NaN") && !self.negative {
+            self.form = Form::Nan;
+            Ok(at + b"NaN".len())
+        } else {
+            Err(at)
+        }
     }
 
     /// The nearest double, ties to even, bit for bit what `str::parse` gives for `text`, which is the number as written.
@@ -128,7 +146,7 @@ impl Number {
     /// An integer below 2^53 and a power of ten up to 10^22 are exact doubles, and one IEEE division or multiplication of
     /// exact operands rounds once: that is the fast way (Clinger 1990). Everything else is parsed by the standard library.
     #[inline]
-    pub(crate) fn to_f64(&self, text: &str) -> Result<f64, Overflow> {
+    pub(crate) fn as_f64(&self, text: &str) -> Result<f64, Overflow> {
         if self.form == Form::Exact && self.mantissa < EXACT_BELOW {
             let power = POWERS.get(self.exponent.unsigned_abs() as usize);
             if let Some(power) = power {
@@ -137,12 +155,12 @@ impl Number {
                 return Ok(if self.negative { -value } else { value });
             }
         }
-        self.to_f64_slowly(text)
+        self.as_f64_slowly(text)
     }
 
     /// Everything but the fast way.
     #[inline(never)]
-    fn to_f64_slowly(&self, text: &str) -> Result<f64, Overflow> {
+    fn as_f64_slowly(&self, text: &str) -> Result<f64, Overflow> {
         match self.form {
             Form::Nan => Ok(f64::NAN),
             Form::Infinite if self.negative => Ok(f64::NEG_INFINITY),
@@ -155,7 +173,7 @@ impl Number {
     }
 
     /// The integer it is, if it is one that `i64` holds: `3`, `3.0` and `30e-1` are 3.
-    pub(crate) fn to_i64(&self) -> Option<i64> {
+    pub(crate) fn as_i64(&self) -> Option<i64> {
         if self.form != Form::Exact {
             return None;
         }
@@ -175,7 +193,7 @@ impl Number {
     /// The number × 10^`shift`, rounded towards minus infinity, if `i64` holds it. Exact: no float on the way.
     ///
     /// So `1533226515002.73` with shift 6 is `1533226515002730000`: milliseconds as nanoseconds.
-    pub(crate) fn to_scaled_i64(&self, shift: i32) -> Option<i64> {
+    pub(crate) fn as_scaled_i64(&self, shift: i32) -> Option<i64> {
         let longer = match self.form {
             Form::Exact => false,
             Form::Longer => true,
@@ -251,19 +269,6 @@ fn power(bytes: &[u8], at: usize) -> Result<(i64, usize), usize> {
     Ok((if negative { -value } else { value }, at))
 }
 
-/// `NaN`, `Infinity` or `-Infinity`, where a digit was expected.
-fn word(bytes: &[u8], negative: bool, at: usize) -> Result<(Number, usize), usize> {
-    let rest = &bytes[at..];
-    let (form, length) = if rest.starts_with(b"Infinity") {
-        (Form::Infinite, 8)
-    } else if rest.starts_with(b"NaN") && !negative {
-        (Form::Nan, 3)
-    } else {
-        return Err(at);
-    };
-    Ok((Number { mantissa: 0, exponent: 0, negative, form }, at + length))
-}
-
 /// Clamps an exponent so that sums of it cannot overflow.
 fn clamp(exponent: i64) -> i32 {
     i32::try_from(exponent.clamp(-EXPONENT_MAX, EXPONENT_MAX)).unwrap_or(0)
@@ -307,12 +312,12 @@ mod tests {
             "1.00000000000000011102230246251565404236316680908203125",
         ] {
             let expected: f64 = text.parse().unwrap();
-            assert_eq!(number(text).to_f64(text).unwrap().to_bits(), expected.to_bits(), "{text}");
+            assert_eq!(number(text).as_f64(text).unwrap().to_bits(), expected.to_bits(), "{text}");
         }
-        assert_eq!(number("1e400").to_f64("1e400"), Err(Overflow));
-        assert_eq!(number("-1e309").to_f64("-1e309"), Err(Overflow));
-        assert!(number("NaN").to_f64("NaN").unwrap().is_nan());
-        assert_eq!(number("-Infinity").to_f64("-Infinity"), Ok(f64::NEG_INFINITY));
+        assert_eq!(number("1e400").as_f64("1e400"), Err(Overflow));
+        assert_eq!(number("-1e309").as_f64("-1e309"), Err(Overflow));
+        assert!(number("NaN").as_f64("NaN").unwrap().is_nan());
+        assert_eq!(number("-Infinity").as_f64("-Infinity"), Ok(f64::NEG_INFINITY));
     }
 
     #[test]
@@ -342,7 +347,7 @@ mod tests {
             ("10000000000000000000000000e-20", 100_000),
             ("0.0000000000000000000000000e5", 0),
         ] {
-            assert_eq!(number(text).to_i64(), Some(value), "{text}");
+            assert_eq!(number(text).as_i64(), Some(value), "{text}");
         }
         for text in [
             "3.5",
@@ -356,7 +361,7 @@ mod tests {
             "1.00000000000000000000000001",
             "1e999999999999",
         ] {
-            assert_eq!(number(text).to_i64(), None, "{text}");
+            assert_eq!(number(text).as_i64(), None, "{text}");
         }
     }
 
@@ -381,7 +386,7 @@ mod tests {
             ("99999999999999999999999", 0, None),
             ("0e400", 9, Some(0)),
         ] {
-            assert_eq!(number(text).to_scaled_i64(shift), value, "{text}");
+            assert_eq!(number(text).as_scaled_i64(shift), value, "{text}");
         }
     }
 }

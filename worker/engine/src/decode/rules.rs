@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, UInt32Type};
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
 use pipeline::pointer::Pointer;
-use pipeline::spec::{Infinite, OnMismatch};
+use pipeline::spec::{Infinite, OnConflict, OnMismatch};
 
 const UR3: &str = r#"{"agentId":"r","ts":1666772245000,"current":[{"ts":1666772241847,"j0":0.109627604,"j1":-2.024668694},
 {"ts":1666772242852,"j0":null,"j1":-2.27845645}],"tool":[{"ts":1666772241847,"current":0.08}],"status":[{"ts":1666772241847,
@@ -416,7 +416,7 @@ fn documents_wanted_by_the_record_itself_and_by_pointers_agree() {
         signal("state", "", "/ts", &["mode:string"]),
         signal("robot", "/robots[*]", "document:/ts", &["id:int64"]),
         signal("first", "/robots/0", "document:/ts", &["id:int64"]),
-        signal("pose", "/robots[*]/pose", "document:/ts", &["x", "id:int64=../id", "lead:int64=document:/robots/0/id"]),
+        signal("pose", "/robots[*]/pose", "../../ts", &["x", "id:int64=../id", "lead:int64=document:/robots/0/id"]),
     ]);
     let text = r#"{"robots":[{"pose":{"x":1},"id":4},{"id":5,"pose":{"x":2}},{"pose":null}],"ts":1666772241847,"mode":"auto"}"#;
     let decoded = decode(&archive, text);

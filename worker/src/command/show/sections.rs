@@ -1,6 +1,6 @@
 //! The sections of `show` as tables for people.
 
-use crate::present::{Align, Table, bytes, count, share};
+use crate::present::{Align, Table, bytes, count, micros, share};
 use crate::summary::words;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use engine::account::{Account, JoinAccount};
@@ -99,7 +99,7 @@ fn within(join: &JoinAccount, percent: u64) -> String {
     for (bound_us, n) in &join.distance_us {
         seen += n;
         if seen.saturating_mul(100) >= all.saturating_mul(percent) && seen > 0 {
-            return format!("{} us", count(*bound_us));
+            return micros(*bound_us);
         }
     }
     String::new()
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn distances_are_told_by_the_bounds_of_their_histogram() {
         let join = JoinAccount { distance_us: [(0, 10), (1_024, 80), (65_536, 10)].into(), ..JoinAccount::default() };
-        assert_eq!([50, 95, 100].map(|percent| within(&join, percent)), ["1,024 us", "65,536 us", "65,536 us"]);
+        assert_eq!([50, 95, 100].map(|percent| within(&join, percent)), ["1.02 ms", "65.5 ms", "65.5 ms"]);
         assert_eq!(within(&JoinAccount::default(), 50), "");
     }
 

@@ -313,3 +313,18 @@ async fn rows_are_read_back_with_their_day() {
     assert_eq!(found, wanted);
     assert!(first_rows(&store, &state, 0).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn columns_that_are_never_null_are_read_like_the_others() {
+    let store = memory();
+    let strict = |field: &Arc<arrow::datatypes::Field>| field.as_ref().clone().with_nullable(field.name() == "speed_v");
+    let strict = Arc::new(arrow::datatypes::Schema::new(schema().fields().iter().map(strict).collect::<Vec<_>>()));
+    let mut part = PartWriter::new(&store, &strict, "k1", "a").unwrap();
+    let batch = rows("r1", 19_000, 3);
+    let never_null = arrow::array::RecordBatch::try_new(Arc::clone(&strict), batch.columns().to_vec()).unwrap();
+    part.write(&never_null).await.unwrap();
+    let line = LedgerLine { files: part.finish().await.unwrap(), ..shard(&store, "k2", 19_000, 0).await };
+    let first = Publication { schema: strict, ..publication("a", None, vec![line]) };
+    publish(&store, &first, PATIENCE).await.unwrap();
+    assert_eq!(first_rows(&store, &latest(&store).await, 9).await.unwrap(), [batch]);
+}
