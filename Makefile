@@ -17,7 +17,7 @@ help: ## what can be made
 
 run: tools fetch build ## build the program, run the quickstart, show the table
 	$(PROGRAM) run -f $(EXAMPLE)
-	$(PROGRAM) show -f $(EXAMPLE) --pipeline ur3-stops
+	$(PROGRAM) show -f $(EXAMPLE) --pipeline ur3-stops --section rows --rows 3
 	@echo
 	@echo "The tables lie in $(CURDIR)/out/ur3-stops and $(CURDIR)/out/ur3-before-stops (Delta Lake)."
 
