@@ -4,12 +4,13 @@
 //! list ─► member lists ─► survey ─► parts ─► inputs ─► base, reports ─► Plan ─► _fleetloom/plans/<hash>.json
 //! ```
 
+mod reports;
 mod sources;
 
 pub(crate) use sources::{Sources, Walk, load};
 
 use crate::fault::Fault;
-use crate::work::{ENGINE, Work, now_ms};
+use crate::work::{ENGINE, Work};
 use archive::listing::{Listing, list};
 use archive::members::content_id;
 use archive::store::{Put, StoreError};
@@ -20,10 +21,7 @@ use pipeline::plan::{
     Draft, Facts, Inputs, Part, Plan, Survey, member_robot, plan as decide, robots_known, sight, within,
 };
 use pipeline::spec::Recompute;
-use pipeline::time::MILLI_NS;
-use std::collections::HashSet;
 use table::layout;
-use table::report::report_keys;
 use table::state::TableState;
 
 /// What is asked of a plan.
@@ -49,27 +47,27 @@ pub(crate) struct Planned {
 /// Makes the plan of a run and writes it down.
 pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
     let listing = list(work.source.as_ref(), &work.pipeline().archive).await?;
-    warn_if_empty(work, &listing);
+    let base = TableState::open(&work.result, None).await?;
+    refuse_if_empty(work, &listing, base.as_ref())?;
     let sources = sources::ensure(work, &listing).await?;
     let range = narrower(work.pipeline().range, ask.range)?;
     let inputs = inputs(work, &sources, range).await?;
-    let base = TableState::open(&work.result, None).await?;
     let before = match &base {
         Some(base) => before(work, base).await?,
         None => None,
     };
     let asked_by = (ask.recompute == Recompute::All).then_some(ask.run.as_str());
-    let reports = reusable(work, base.as_ref()).await?;
     let facts = Facts {
         meaning: meaning(work.pipeline()),
         engine: ENGINE,
         source: listing.source_version.clone(),
         base: base.as_ref().map(|base| (base.version, before.as_ref())),
-        reports: &reports,
         range: ask.range,
         asked_by,
     };
-    let plan = decide(work.pipeline(), &facts, inputs);
+    let keys = facts.keys(&inputs).into_iter().flatten().collect();
+    let reports = reports::reusable(work, base.as_ref(), &keys).await?;
+    let plan = decide(work.pipeline(), &facts, inputs, &reports);
     write(work, &plan).await?;
     Ok(Planned { plan, listing })
 }
@@ -106,12 +104,30 @@ async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
     }
 }
 
-fn warn_if_empty(work: &Work, listing: &Listing) {
-    if listing.objects.is_empty() {
-        let (pattern, ignored) = (work.pipeline().archive.objects.text.as_str(), listing.ignored);
-        let examples = listing.ignored_examples.join(", ");
-        tracing::warn!(archive = %work.source, pattern, ignored, examples, "no object matches the archive's `objects`");
+/// An archive without objects gives an empty table. A table that has rows is not emptied by what is most likely a wrong
+/// pattern or a folder that is not mounted.
+fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) -> Result<(), Fault> {
+    if !listing.objects.is_empty() {
+        return Ok(());
     }
+    let pattern = work.pipeline().archive.objects.text.as_str();
+    let there = match listing.ignored {
+        0 => "nothing is there".to_owned(),
+        ignored => format!("{ignored} others are there, such as {}", listing.ignored_examples.join(", ")),
+    };
+    let what = format!("{}: no object matches `objects: {pattern}`; {there}", work.source);
+    match base.filter(|base| !base.files.is_empty()) {
+        None => tracing::warn!("{what}"),
+        Some(base) => {
+            let version = base.version;
+            return Err(Fault::request(format!(
+                "{what}. Version {version} of {} has rows, which this run would remove: mend `objects` or the store's url, or \
+                 write the result to another URL",
+                work.result
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The parts of the range with what they read: two passes over the members, none held.
@@ -163,17 +179,4 @@ async fn before(work: &Work, base: &TableState) -> Result<Option<Plan>, Fault> {
         Err(StoreError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// The keys of reports whose files are surely there: live in the base, or young enough that no vacuum takes them.
-async fn reusable(work: &Work, base: Option<&TableState>) -> Result<HashSet<String>, Fault> {
-    let live: HashSet<String> = match base {
-        Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| line.key).collect(),
-        None => HashSet::new(),
-    };
-    let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
-    let reports = report_keys(work.result.as_ref()).await?;
-    let young =
-        |key: &String, written_ms: Option<i64>| live.contains(key) || written_ms.is_none_or(|ms| ms >= oldest_ms);
-    Ok(reports.into_iter().filter(|(key, written_ms)| young(key, *written_ms)).map(|(key, _)| key).collect())
 }

@@ -13,7 +13,7 @@ use archive::refusal::TORN_OBJECT;
 use archive::store::Object;
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing};
-use pipeline::plan::digest;
+use pipeline::plan::{digest, robots_known};
 use pipeline::time::Span;
 use std::sync::Arc;
 use table::layout;
@@ -154,6 +154,12 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     }
 }
 
+/// Whether a member may hold observations of the pipeline's robots, as far as its name tells.
+fn takes_part(work: &Work, member: &Member) -> bool {
+    let told = member.robot.as_deref().filter(|_| robots_known(&work.pipeline().archive));
+    told.is_none_or(|robot| work.pipeline().robots.accepts(robot))
+}
+
 /// The members of a source version in archive order, chunk by chunk.
 pub(crate) struct Walk<'w> {
     work: &'w Work,
@@ -174,9 +180,8 @@ impl<'w> Walk<'w> {
         loop {
             self.work.stop.check()?;
             if let Some(reader) = &mut self.reader {
-                let robots = &self.work.pipeline().robots;
-                let accepts = |member: &Member| member.robot.as_deref().is_none_or(|robot| robots.accepts(robot));
-                if let Some(members) = reader.next_where(accepts).await? {
+                let work = self.work;
+                if let Some(members) = reader.next_where(|member| takes_part(work, member)).await? {
                     return Ok(Some(members));
                 }
                 self.reader = None;
@@ -196,7 +201,9 @@ impl<'w> Walk<'w> {
         if self.work.pipeline().archive.members.is_none() {
             let source = Arc::clone(&self.work.source);
             let mut members = Members::open(source, &self.work.pipeline().archive, number, object).await?;
-            return Ok(members.next().await?);
+            let members = members.next().await?.unwrap_or_default();
+            let members: Vec<Member> = members.into_iter().filter(|member| takes_part(self.work, member)).collect();
+            return Ok((!members.is_empty()).then_some(members));
         }
         let list = &self.sources.lists[index];
         let wanted = Wanted { stamps: self.stamps };

@@ -80,6 +80,13 @@ fn check_robots(words: &RobotsSpec, desk: &mut Desk) -> RobotFilter {
         for (index, pattern) in patterns.iter().enumerate() {
             let path = format!("spec.robots.{field}[{index}]");
             desk.filled(&path, pattern, "write a robot's name, with * for any characters");
+            if pattern.contains(['[', ']', '?']) {
+                desk.report(
+                    &path,
+                    format!("{pattern} has [, ] or ?, which stand for themselves"),
+                    "* alone is a pattern",
+                );
+            }
         }
     }
     RobotFilter { include: words.include.clone(), exclude: words.exclude.clone() }

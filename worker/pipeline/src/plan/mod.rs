@@ -25,6 +25,7 @@ use crate::reach::reach;
 use crate::spec::OnConflict;
 use crate::time::Span;
 use key::InputsHasher;
+use reason::Judge;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -141,8 +142,6 @@ pub struct Facts<'a> {
     pub source: String,
     /// The published version to follow, and the plan that made it where it can still be read.
     pub base: Option<(u64, Option<&'a Plan>)>,
-    /// Keys of the reports there are.
-    pub reports: &'a HashSet<String>,
     /// Days to recompute.
     pub range: Option<DayRange>,
     /// Recompute all, asked by this run.
@@ -150,20 +149,27 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// The keys of the shards, in order: what to look for among the reports.
-    pub fn keys(&self, inputs: &[(Part, Inputs)]) -> Vec<String> {
+    /// The keys under which the rows of each shard may be, best first: the one that the base has them under, if nothing that
+    /// they depend on changed since (a run that was asked to recompute all made up its own), then the one of their meaning.
+    pub fn keys(&self, inputs: &[(Part, Inputs)]) -> Vec<Vec<String>> {
         let meaning = self.meaning.to_string();
-        inputs.iter().map(|(part, inputs)| shard_key(&meaning, self.engine, part, inputs, self.asked_by)).collect()
+        let judge = Judge::new(self);
+        let keys = |(part, inputs): &(Part, Inputs)| {
+            let own = shard_key(&meaning, self.engine, part, inputs, self.asked_by);
+            judge.settled(part, inputs).map(str::to_owned).into_iter().chain([own]).collect()
+        };
+        inputs.iter().map(keys).collect()
     }
 }
 
-/// Decides each shard's state and writes the plan.
-pub fn plan(pipeline: &Pipeline, facts: &Facts, inputs: Vec<(Part, Inputs)>) -> Plan {
+/// Decides each shard's state and writes the plan. `reports` holds the keys whose rows are there.
+pub fn plan(pipeline: &Pipeline, facts: &Facts, inputs: Vec<(Part, Inputs)>, reports: &HashSet<String>) -> Plan {
+    let judge = Judge::new(facts);
     let keys = facts.keys(&inputs);
-    let before = facts.base.as_ref().and_then(|(_, plan)| *plan);
-    let judge = reason::Judge::new(facts, before);
-    let shard = |(key, (part, inputs)): (String, (Part, Inputs))| {
-        let state = judge.state(&key, &part, &inputs);
+    let shard = |(keys, (part, inputs)): (Vec<String>, (Part, Inputs))| {
+        let there = keys.iter().find(|key| reports.contains(*key)).cloned();
+        let state = if there.is_some() { State::Reused } else { State::Stale(judge.reason(&part, &inputs)) };
+        let key = there.or_else(|| keys.into_iter().next_back()).unwrap_or_default();
         Shard { key, part, inputs, state }
     };
     Plan {

@@ -46,7 +46,7 @@ pub enum Reason {
     },
     /// Members that it only looks at differ.
     ContextChanged,
-    /// It was not done in the base version, or its report is gone.
+    /// Nothing changed, but its rows are not there: it was not done, or its files are gone.
     NotDone,
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Reason {
                 write!(f, "input changed ({members_before} members became {members})")
             }
             Self::ContextChanged => write!(f, "context changed"),
-            Self::NotDone => write!(f, "not done before"),
+            Self::NotDone => write!(f, "not done before, or its files are gone"),
         }
     }
 }
@@ -77,16 +77,20 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(facts: &'a Facts<'a>, before: Option<&'a Plan>) -> Self {
+    pub(super) fn new(facts: &'a Facts<'a>) -> Self {
+        let before = facts.base.as_ref().and_then(|(_, plan)| *plan);
         let shards = before.iter().flat_map(|plan| &plan.shards).map(|shard| (shard.part, shard)).collect();
         Self { facts, before, shards }
     }
 
-    pub(super) fn state(&self, key: &str, part: &Part, inputs: &Inputs) -> State {
-        if self.facts.reports.contains(key) { State::Reused } else { State::Stale(self.reason(part, inputs)) }
+    /// The key of the base's shard, if nothing that its rows depend on changed and nobody asked for new ones.
+    pub(super) fn settled(&self, part: &Part, inputs: &Inputs) -> Option<&'a str> {
+        let shard = self.shards.get(part)?;
+        (self.reason(part, inputs) == Reason::NotDone).then_some(shard.key.as_str())
     }
 
-    fn reason(&self, part: &Part, inputs: &Inputs) -> Reason {
+    /// Why a shard whose rows are not there is computed.
+    pub(super) fn reason(&self, part: &Part, inputs: &Inputs) -> Reason {
         if self.facts.asked_by.is_some() {
             return Reason::Asked;
         }

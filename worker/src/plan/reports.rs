@@ -1,0 +1,64 @@
+//! Which reports a plan can build on: those whose files are there, and stay there while the plan is carried out.
+
+use crate::fault::Fault;
+use crate::work::{Work, now_ms};
+use futures::TryStreamExt;
+use pipeline::time::MILLI_NS;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use table::layout;
+use table::part::DataFile;
+use table::report::{read_reports, report_keys};
+use table::state::TableState;
+
+/// Those of `keys` whose report says files that are all there, as large as it says. A file that is not live in the base may
+/// be removed once its report is old: such a report counts only for half of the retention.
+///
+/// A report whose files are gone is removed, with a warning: a worker that found it would take its shard for done.
+pub(super) async fn reusable(
+    work: &Work,
+    base: Option<&TableState>,
+    keys: &HashSet<String>,
+) -> Result<HashSet<String>, Fault> {
+    let mut reports = report_keys(work.result.as_ref()).await?;
+    reports.retain(|key, _| keys.contains(key));
+    let live = match base {
+        Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| (line.key, line.files)).collect(),
+        None => HashMap::new(),
+    };
+    let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
+    reports.retain(|key, written_ms| live.contains_key(key) || written_ms.is_none_or(|ms| ms >= oldest_ms));
+    let files = files(work, live, reports.into_keys().collect()).await?;
+    let there = if files.is_empty() { HashMap::new() } else { data_files(work).await? };
+    let mut whole = HashSet::new();
+    for (key, files) in files {
+        match files.iter().find(|file| there.get(&file.path) != Some(&file.bytes)) {
+            None => {
+                whole.insert(key);
+            }
+            Some(file) => {
+                tracing::warn!(file = file.path, "a data file is gone or cut; its shard is computed again");
+                work.result.delete(&layout::report(&key)).await?;
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// The files of each key: the base's ledger knows its own, reports tell the others.
+async fn files(
+    work: &Work,
+    mut live: HashMap<String, Vec<DataFile>>,
+    keys: Vec<String>,
+) -> Result<BTreeMap<String, Vec<DataFile>>, Fault> {
+    let (known, unknown): (Vec<String>, Vec<String>) = keys.into_iter().partition(|key| live.contains_key(key));
+    let mut files: BTreeMap<_, _> = known.into_iter().filter_map(|key| live.remove_entry(&key)).collect();
+    let reports = read_reports(work.result.as_ref(), &unknown).await?;
+    files.extend(reports.into_iter().map(|(key, report)| (key, report.files)));
+    Ok(files)
+}
+
+/// All data files under the result's URL, with their sizes.
+async fn data_files(work: &Work) -> Result<HashMap<String, u64>, Fault> {
+    let objects = work.result.list(layout::DATA);
+    Ok(objects.map_ok(|object| (object.key, object.bytes)).try_collect().await?)
+}
