@@ -1,6 +1,6 @@
 //! Plan, shard and commit are the run in three acts; what is done already is not done again.
 
-use crate::words::{SMALL, change, example, fleet, good, small};
+use crate::words::{SMALL, START_MS, change, example, fleet, good, small};
 use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
 use fleetloom_tests::program::{self, fleetloom};
@@ -74,6 +74,27 @@ fn a_new_day_computes_only_itself() {
     fs::remove_file(place.path("archive/2024-05-01.zip")).unwrap();
     program::run(&file).expect(0);
     assert_eq!((place.versions().len(), rows(&place)), (3, 1));
+}
+
+/// A small archive whose one member has no stamp and holds an observation on each of three days.
+fn without_stamps() -> (Place, String) {
+    let place = Place::new();
+    let days = [0, 86_400, 2 * 86_400].map(|second| format!(r#"{{"ts": {}, "v": 1}}"#, START_MS + second * 1000));
+    let member = pack::Entry::stored("r1/all.json", format!(r#"{{"speed": [{}]}}"#, days.join(", ")).as_bytes());
+    place.write("archive/all.zip", pack::zip(&[member]));
+    let words = change(&change(SMALL, "{date}.zip", "*.zip"), "{millis}.json*", "*.json");
+    let file = place.words(&words).display().to_string();
+    (place, file)
+}
+
+#[test]
+fn a_range_never_drops_rows_outside_it() {
+    let (place, file) = without_stamps();
+    fleetloom(&["run", "-f", &file]).expect(0);
+    assert_eq!(rows(&place), 3);
+    let range = ["run", "-f", &file, "--range", "2024-05-02..2024-05-03"];
+    fleetloom(&range).expect(2).says("without --range");
+    assert_eq!((place.versions().len(), rows(&place)), (1, 3));
 }
 
 /// Live rows of a table.
