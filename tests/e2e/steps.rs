@@ -6,7 +6,7 @@ use fleetloom_tests::place::Place;
 use fleetloom_tests::program::{self, fleetloom};
 use fleetloom_tests::python;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 #[test]
 fn plan_shard_and_commit_are_the_run() {
@@ -95,6 +95,21 @@ fn a_range_never_drops_rows_outside_it() {
     let range = ["run", "-f", &file, "--range", "2024-05-02..2024-05-03"];
     fleetloom(&range).expect(2).says("without --range");
     assert_eq!((place.versions().len(), rows(&place)), (1, 3));
+}
+
+#[test]
+fn an_old_report_whose_files_are_not_live_is_not_reused() {
+    let (place, file) = small(&[good("r1", 0)]);
+    program::run(&file).expect(0);
+    let report = place.path("result/_fleetloom/reports").join(&place.reports()[0]);
+    place.words(&change(SMALL, "[count, mean]", "[count]"));
+    program::run(&file).expect(0);
+    place.words(SMALL);
+    let plan = || fleetloom(&["plan", "-f", &file.display().to_string()]).expect(0);
+    plan().says("1 reused");
+    let old = SystemTime::now() - Duration::from_secs(30 * 86_400);
+    fs::File::options().write(true).open(report).and_then(|report| report.set_modified(old)).unwrap();
+    plan().says("0 reused");
 }
 
 /// Live rows of a table.

@@ -171,9 +171,9 @@ async fn reusable(work: &Work, base: Option<&TableState>) -> Result<HashSet<Stri
         Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| line.key).collect(),
         None => HashSet::new(),
     };
-    let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
+    let oldest_ns = now_ms().saturating_mul(MILLI_NS).saturating_sub(work.pipeline().retention_ns() / 2);
     let reports = report_keys(work.result.as_ref()).await?;
     let young =
-        |key: &String, written_ms: Option<i64>| live.contains(key) || written_ms.is_none_or(|ms| ms >= oldest_ms);
-    Ok(reports.into_iter().filter(|(key, written_ms)| young(key, *written_ms)).map(|(key, _)| key).collect())
+        |key: &String, written_ns: Option<i64>| live.contains(key) || written_ns.is_none_or(|ns| ns >= oldest_ns);
+    Ok(reports.into_iter().filter(|(key, written_ns)| young(key, *written_ns)).map(|(key, _)| key).collect())
 }
