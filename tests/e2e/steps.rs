@@ -1,6 +1,6 @@
 //! Plan, shard and commit are the run in three acts; what is done already is not done again.
 
-use crate::words::{SMALL, START_MS, change, example, fleet, good, small};
+use crate::words::{OBJECT, SMALL, START_MS, change, example, fleet, good, small};
 use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
 use fleetloom_tests::program::{self, fleetloom};
@@ -110,6 +110,17 @@ fn an_old_report_whose_files_are_not_live_is_not_reused() {
     let old = SystemTime::now() - Duration::from_secs(30 * 86_400);
     fs::File::options().write(true).open(report).and_then(|report| report.set_modified(old)).unwrap();
     plan().says("0 reused");
+}
+
+#[test]
+fn an_object_that_is_gone_since_the_plan_is_a_changed_input() {
+    let (place, file) = small(&[good("r1", 0)]);
+    let file = file.display().to_string();
+    let plan: serde_json::Value =
+        serde_json::from_str(&fleetloom(&["plan", "-f", &file, "--json"]).expect(0).stdout).unwrap();
+    fs::remove_file(place.path(OBJECT)).unwrap();
+    let hash = plan["hash"].as_str().unwrap();
+    fleetloom(&["shard", "-f", &file, "--plan", hash, "--index", "0"]).expect(5).says("2024-05-01.zip");
 }
 
 /// Live rows of a table.
