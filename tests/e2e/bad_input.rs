@@ -91,6 +91,18 @@ fn a_torn_zip_directory() {
 }
 
 #[test]
+fn a_torn_zip_without_a_date_leaves_the_other_days_as_they_are() {
+    let place = Place::new();
+    let days = pack::zip(&[good("r1", 0), good("r1", 86_400)]);
+    place.write("archive/a.zip", &days);
+    let file = place.words(&change(SMALL, "{date}.zip", "*.zip"));
+    program::run(&file).expect(0);
+    let days_done = place.reports().len();
+    place.write("archive/b.zip", &days[..days.len() - 30]);
+    program::run(&file).expect(0).says(&format!("{days_done} reused")).says("3 read, quarantined unreadable 1");
+}
+
+#[test]
 fn an_object_that_is_no_zip() {
     let place = Place::new();
     place.write("archive/2024-05-01.zip", pack::zip(&[good("r1", 0)]));

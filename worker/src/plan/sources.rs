@@ -12,7 +12,7 @@ use archive::members::Members;
 use archive::refusal::TORN_OBJECT;
 use archive::store::Object;
 use pipeline::archive::Archive;
-use pipeline::member::{Member, Packing};
+use pipeline::member::{Member, Packing, Stamp};
 use pipeline::plan::digest;
 use pipeline::time::Span;
 use std::sync::Arc;
@@ -137,7 +137,9 @@ async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWrit
     Ok((members.tally.members, members.tally.stored_bytes))
 }
 
-/// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time.
+/// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time. Where it
+/// does not, the epoch stands for it: a member without a stamp would make one span of the whole archive, and each shard
+/// would count it.
 fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     let captures = archive.objects.matches(&object.key);
     Member {
@@ -145,7 +147,10 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
         position: 0,
         name: String::new(),
         robot: None,
-        stamp: captures.map_or(pipeline::member::Stamp::Absent, |captures| captures.stamp()),
+        stamp: match captures.map(|captures| captures.stamp()) {
+            None | Some(Stamp::Absent) => Stamp::At(0),
+            Some(stamp) => stamp,
+        },
         offset: 0,
         stored_bytes: 0,
         unpacked_bytes: 0,
