@@ -204,6 +204,39 @@ fn a_robot_in_two_spellings() {
 }
 
 #[test]
+fn a_robot_that_only_documents_tell_is_one_robot_whatever_the_names_say() {
+    let place = Place::new();
+    let said = |capture: &str, n: i64, blanks: usize| {
+        let text = change(&document(n, "1"), "{\"speed\"", "{\"id\": \"y\", \"speed\"") + &" ".repeat(blanks);
+        Entry::stored(member(capture, n), text.as_bytes())
+    };
+    // Enough bytes that two names would be two groups of robots.
+    let mut entries: Vec<_> = (0..8).map(|n| said("a", n, if n == 0 { 9 << 20 } else { 0 })).collect();
+    entries.push(said("b", 8, 0));
+    place.write(OBJECT, pack::zip(&entries));
+    let words = change(SMALL, "{capture: robot}", "{capture: robot, document: /id, onConflict: Document}");
+    let file = place.words(&change(&words, "rows: {signal: speed}", "robots: {include: [y]}\n  rows: {signal: speed}"));
+    program::fleetloom(&["run", "-f", &file.display().to_string(), "--threads", "1"]).expect(0);
+    assert_eq!(count(&shown(&file), "rows.written"), 9);
+    let rows = python::rows(&place.result());
+    let last = rows.lines().last().expect("rows");
+    assert!(last.split_whitespace().any(|cell| cell == "9"), "the last window holds all nine:\n{rows}");
+}
+
+#[test]
+fn robots_that_take_no_part_are_not_read() {
+    let place = Place::new();
+    for robot in ["r1", "r2"] {
+        place.write(&format!("archive/{}", member(robot, 0)), document(0, "1"));
+    }
+    let words = change(SMALL, "  members: \"{robot}/{millis}.json*\"\n", "");
+    let words = change(&words, "{date}.zip", "{robot}/{millis}.json");
+    let file =
+        place.words(&change(&words, "rows: {signal: speed}", "robots: {include: [r1]}\n  rows: {signal: speed}"));
+    counts(&file, &[("members.read", 1), ("rows.written", 1)]);
+}
+
+#[test]
 fn a_folder_that_is_not_there() {
     let place = Place::new();
     program::run(&place.words(SMALL)).expect(2).says("archive");

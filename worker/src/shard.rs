@@ -20,7 +20,7 @@ use engine::compute::RobotRows;
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
 use pipeline::member::Member;
-use pipeline::plan::{Role, Shard, sight};
+use pipeline::plan::{Role, Shard, robots_known, sight};
 use std::sync::Arc;
 use table::layout;
 use table::ledger::Failure;
@@ -128,7 +128,7 @@ impl Attempt<'_> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
-            picks.iter().for_each(|pick| census.add(&pick.member));
+            picks.iter().for_each(|pick| census.add(pick));
         }
         let bytes_max = self.chunk_bytes(&census);
         let mut chunks = census.chunks(bytes_max);
@@ -156,9 +156,11 @@ impl Attempt<'_> {
     /// The next members that the shard reads, in archive order; may be none of a list's.
     fn next(&self, walk: &mut Walk<'_>) -> Result<Option<Vec<Pick>>, Fault> {
         let sight = sight(self.work.pipeline());
+        let told = robots_known(&self.work.pipeline().archive);
         let pick = |member: Member| {
             let role = self.shard.part.role(sight, member.stamp, robot(self.work, &member))?;
-            Some(Pick { member, role })
+            let robot = member.robot.clone().filter(|_| told).unwrap_or_default();
+            Some(Pick { member, role, robot })
         };
         let members = self.runtime.block_on(walk.next())?;
         Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))

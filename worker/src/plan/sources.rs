@@ -13,7 +13,7 @@ use archive::refusal::TORN_OBJECT;
 use archive::store::Object;
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing, Stamp};
-use pipeline::plan::digest;
+use pipeline::plan::{digest, robots_known};
 use pipeline::time::Span;
 use std::sync::Arc;
 use table::layout;
@@ -159,6 +159,12 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     }
 }
 
+/// Whether a member may hold observations of robots that take part. Its name can only say no where it tells the robot.
+fn takes_part(work: &Work, member: &Member) -> bool {
+    let pipeline = work.pipeline();
+    !robots_known(&pipeline.archive) || member.robot.as_deref().is_none_or(|robot| pipeline.robots.accepts(robot))
+}
+
 /// The members of a source version in archive order, chunk by chunk.
 pub(crate) struct Walk<'w> {
     work: &'w Work,
@@ -179,9 +185,7 @@ impl<'w> Walk<'w> {
         loop {
             self.work.stop.check()?;
             if let Some(reader) = &mut self.reader {
-                let robots = &self.work.pipeline().robots;
-                let accepts = |member: &Member| member.robot.as_deref().is_none_or(|robot| robots.accepts(robot));
-                if let Some(members) = reader.next_where(accepts).await? {
+                if let Some(members) = reader.next_where(|member| takes_part(self.work, member)).await? {
                     return Ok(Some(members));
                 }
                 self.reader = None;
@@ -189,8 +193,11 @@ impl<'w> Walk<'w> {
             let Some(object) = self.sources.objects.get(self.next) else { return Ok(None) };
             let index = self.next;
             self.next += 1;
-            if let Some(members) = self.open(index, object).await? {
-                return Ok(Some(members));
+            if let Some(mut members) = self.open(index, object).await? {
+                members.retain(|member| takes_part(self.work, member));
+                if !members.is_empty() {
+                    return Ok(Some(members));
+                }
             }
         }
     }

@@ -226,7 +226,7 @@ fn lie_in_order(picks: &[Pick]) -> bool {
 }
 
 fn source(picks: &[Pick], index: usize) -> Source<'_> {
-    let Pick { member, role } = &picks[index];
+    let Pick { member, role, .. } = &picks[index];
     let number = u32::try_from(index).unwrap_or_else(|_| unreachable!("a chunk of robots has under 4 billion members"));
     let role: Role = *role;
     Source { member: number, robot: member.robot.as_deref(), stamp: member.stamp, role }
