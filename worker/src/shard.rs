@@ -116,9 +116,18 @@ impl Attempt<'_> {
         match self.fill(&mut output) {
             Ok(()) => self.report(output),
             Err(fault) => {
-                self.runtime.block_on(output.part.abort())?;
-                self.runtime.block_on(output.quarantine.abort())?;
+                self.abandon(output);
                 Err(fault)
+            }
+        }
+    }
+
+    /// Removes what was written. What cannot be removed is garbage that no report names: why the attempt ended says more.
+    fn abandon(&self, output: Output) {
+        let Output { part, quarantine, .. } = output;
+        for removed in [self.runtime.block_on(part.abort()), self.runtime.block_on(quarantine.abort())] {
+            if let Err(error) = removed {
+                tracing::warn!(%error, "files of an attempt that ended early stay behind");
             }
         }
     }
@@ -140,7 +149,7 @@ impl Attempt<'_> {
                 self.chunk(&chunk, output)?;
             }
         }
-        Ok(())
+        self.work.stop.check()
     }
 
     /// The members whose stamps are near the shard's span and context.
@@ -263,7 +272,6 @@ impl Attempt<'_> {
 
     fn report(&self, output: Output) -> Result<Report, Fault> {
         let Output { part, quarantine, account } = output;
-        self.work.stop.check()?;
         let files = self.clock.time(Step::Write, || self.runtime.block_on(part.finish()))?;
         let quarantine = self.runtime.block_on(quarantine.finish())?;
         let report = Report {
