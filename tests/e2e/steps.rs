@@ -113,6 +113,21 @@ fn an_old_report_whose_files_are_not_live_is_not_reused() {
 }
 
 #[test]
+fn a_data_file_that_somebody_removed_is_made_again_when_all_is_recomputed() {
+    let (place, file) = small(&[good("r1", 0)]);
+    program::run(&file).expect(0);
+    let day = "result/date=2024-05-01";
+    let file_name = place.names(day).remove(0);
+    place.words(&change(SMALL, "[count, mean]", "[count]"));
+    program::run(&file).expect(0);
+    fs::remove_file(place.path(&format!("{day}/{file_name}"))).unwrap();
+    place.words(SMALL);
+    program::run(&file).expect(2).says("--recompute all");
+    fleetloom(&["run", "-f", &file.display().to_string(), "--recompute", "all"]).expect(0);
+    assert_eq!((place.versions().len(), rows(&place)), (3, 1));
+}
+
+#[test]
 fn an_object_that_is_gone_since_the_plan_is_a_changed_input() {
     let (place, file) = small(&[good("r1", 0)]);
     let file = file.display().to_string();
