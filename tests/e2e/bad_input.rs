@@ -91,6 +91,18 @@ fn a_torn_zip_directory() {
 }
 
 #[test]
+fn a_torn_zip_without_a_date_leaves_the_other_days_as_they_are() {
+    let place = Place::new();
+    let days = pack::zip(&[good("r1", 0), good("r1", 86_400)]);
+    place.write("archive/a.zip", &days);
+    let file = place.words(&change(SMALL, "{date}.zip", "*.zip"));
+    program::run(&file).expect(0);
+    let days_done = place.reports().len();
+    place.write("archive/b.zip", &days[..days.len() - 30]);
+    program::run(&file).expect(0).says(&format!("{days_done} reused")).says("3 read, quarantined unreadable 1");
+}
+
+#[test]
 fn an_object_that_is_no_zip() {
     let place = Place::new();
     place.write("archive/2024-05-01.zip", pack::zip(&[good("r1", 0)]));
@@ -189,6 +201,39 @@ fn a_robot_in_two_spellings() {
     counts(&other.words(&document), &[("members.quarantined.robot_conflict", 0), ("signals.speed.kept", 3)]);
     let robots: Vec<_> = python::rows(&other.result()).lines().map(|l| l[..2.min(l.len())].to_owned()).collect();
     assert_eq!(robots.iter().filter(|r| *r == "R1").count(), 2, "{robots:?}");
+}
+
+#[test]
+fn a_robot_that_only_documents_tell_is_one_robot_whatever_the_names_say() {
+    let place = Place::new();
+    let said = |capture: &str, n: i64, blanks: usize| {
+        let text = change(&document(n, "1"), "{\"speed\"", "{\"id\": \"y\", \"speed\"") + &" ".repeat(blanks);
+        Entry::stored(member(capture, n), text.as_bytes())
+    };
+    // Enough bytes that two names would be two groups of robots.
+    let mut entries: Vec<_> = (0..8).map(|n| said("a", n, if n == 0 { 9 << 20 } else { 0 })).collect();
+    entries.push(said("b", 8, 0));
+    place.write(OBJECT, pack::zip(&entries));
+    let words = change(SMALL, "{capture: robot}", "{capture: robot, document: /id, onConflict: Document}");
+    let file = place.words(&change(&words, "rows: {signal: speed}", "robots: {include: [y]}\n  rows: {signal: speed}"));
+    program::fleetloom(&["run", "-f", &file.display().to_string(), "--threads", "1"]).expect(0);
+    assert_eq!(count(&shown(&file), "rows.written"), 9);
+    let rows = python::rows(&place.result());
+    let last = rows.lines().last().expect("rows");
+    assert!(last.split_whitespace().any(|cell| cell == "9"), "the last window holds all nine:\n{rows}");
+}
+
+#[test]
+fn robots_that_take_no_part_are_not_read() {
+    let place = Place::new();
+    for robot in ["r1", "r2"] {
+        place.write(&format!("archive/{}", member(robot, 0)), document(0, "1"));
+    }
+    let words = change(SMALL, "  members: \"{robot}/{millis}.json*\"\n", "");
+    let words = change(&words, "{date}.zip", "{robot}/{millis}.json");
+    let file =
+        place.words(&change(&words, "rows: {signal: speed}", "robots: {include: [r1]}\n  rows: {signal: speed}"));
+    counts(&file, &[("members.read", 1), ("rows.written", 1)]);
 }
 
 #[test]

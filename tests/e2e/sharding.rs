@@ -1,7 +1,9 @@
 //! Sharding is invisible: however an archive is cut and whoever computes it, the same rows, bit for bit.
 
-use crate::words::{change, fleet};
+use crate::words::{OBJECT, SMALL, change, fleet, good};
+use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
+use fleetloom_tests::shown::{count, shown};
 use fleetloom_tests::{program, python};
 use std::fs;
 use std::path::Path;
@@ -35,6 +37,21 @@ fn every_cut_gives_the_same_rows() {
         counts.push(shards);
     }
     assert!(counts.is_sorted() && counts[0] <= 3 && counts[3] >= 7, "shards: {counts:?}");
+}
+
+#[test]
+fn a_grid_goes_on_into_a_day_without_members() {
+    let place = Place::new();
+    place.write(OBJECT, pack::zip(&[good("r1", 43_195)]));
+    let words = change(SMALL, "covers: 5s", "covers: 1s\n  lateness: 0s");
+    let words = change(
+        &words,
+        "rows: {signal: speed}",
+        "rows: {every: 5s, alive: 30s}\n  join: [{signal: speed, tolerance: 1m}]",
+    );
+    let file = place.words(&words);
+    program::run(&file).expect(0);
+    assert_eq!(count(&shown(&file), "rows.written"), 7, "the points from 23:59:55 to 00:00:25");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Plan, shard and commit are the run in three acts; what is done already is not done again.
 
-use crate::words::{SMALL, change, example, fleet, good, small};
+use crate::words::{OBJECT, SMALL, START_MS, change, example, fleet, good, small};
 use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
 use fleetloom_tests::program::{self, fleetloom};
 use fleetloom_tests::python;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 #[test]
 fn plan_shard_and_commit_are_the_run() {
@@ -74,6 +74,68 @@ fn a_new_day_computes_only_itself() {
     fs::remove_file(place.path("archive/2024-05-01.zip")).unwrap();
     program::run(&file).expect(0);
     assert_eq!((place.versions().len(), rows(&place)), (3, 1));
+}
+
+/// A small archive whose one member has no stamp and holds an observation on each of three days.
+fn without_stamps() -> (Place, String) {
+    let place = Place::new();
+    let days = [0, 86_400, 2 * 86_400].map(|second| format!(r#"{{"ts": {}, "v": 1}}"#, START_MS + second * 1000));
+    let member = pack::Entry::stored("r1/all.json", format!(r#"{{"speed": [{}]}}"#, days.join(", ")).as_bytes());
+    place.write("archive/all.zip", pack::zip(&[member]));
+    let words = change(&change(SMALL, "{date}.zip", "*.zip"), "{millis}.json*", "*.json");
+    let file = place.words(&words).display().to_string();
+    (place, file)
+}
+
+#[test]
+fn a_range_never_drops_rows_outside_it() {
+    let (place, file) = without_stamps();
+    fleetloom(&["run", "-f", &file]).expect(0);
+    assert_eq!(rows(&place), 3);
+    let range = ["run", "-f", &file, "--range", "2024-05-02..2024-05-03"];
+    fleetloom(&range).expect(2).says("without --range");
+    assert_eq!((place.versions().len(), rows(&place)), (1, 3));
+}
+
+#[test]
+fn an_old_report_whose_files_are_not_live_is_not_reused() {
+    let (place, file) = small(&[good("r1", 0)]);
+    program::run(&file).expect(0);
+    let report = place.path("result/_fleetloom/reports").join(&place.reports()[0]);
+    place.words(&change(SMALL, "[count, mean]", "[count]"));
+    program::run(&file).expect(0);
+    place.words(SMALL);
+    let plan = || fleetloom(&["plan", "-f", &file.display().to_string()]).expect(0);
+    plan().says("1 reused");
+    let old = SystemTime::now() - Duration::from_secs(30 * 86_400);
+    fs::File::options().write(true).open(report).and_then(|report| report.set_modified(old)).unwrap();
+    plan().says("0 reused");
+}
+
+#[test]
+fn a_data_file_that_somebody_removed_is_made_again_when_all_is_recomputed() {
+    let (place, file) = small(&[good("r1", 0)]);
+    program::run(&file).expect(0);
+    let day = "result/date=2024-05-01";
+    let file_name = place.names(day).remove(0);
+    place.words(&change(SMALL, "[count, mean]", "[count]"));
+    program::run(&file).expect(0);
+    fs::remove_file(place.path(&format!("{day}/{file_name}"))).unwrap();
+    place.words(SMALL);
+    program::run(&file).expect(2).says("--recompute all");
+    fleetloom(&["run", "-f", &file.display().to_string(), "--recompute", "all"]).expect(0);
+    assert_eq!((place.versions().len(), rows(&place)), (3, 1));
+}
+
+#[test]
+fn an_object_that_is_gone_since_the_plan_is_a_changed_input() {
+    let (place, file) = small(&[good("r1", 0)]);
+    let file = file.display().to_string();
+    let plan: serde_json::Value =
+        serde_json::from_str(&fleetloom(&["plan", "-f", &file, "--json"]).expect(0).stdout).unwrap();
+    fs::remove_file(place.path(OBJECT)).unwrap();
+    let hash = plan["hash"].as_str().unwrap();
+    fleetloom(&["shard", "-f", &file, "--plan", hash, "--index", "0"]).expect(5).says("2024-05-01.zip");
 }
 
 /// Live rows of a table.

@@ -96,6 +96,14 @@ async fn carried(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<
     let (Some((from, to)), Some(base)) = (plan.range, base) else { return Ok(Vec::new()) };
     let days = Span { from_ns: Day(from).start_ns(), to_ns: Day(to).start_ns() };
     let ledger = base.ledger(&work.result).await?;
+    let cut = |line: &&LedgerLine| line.span.intersect(days).is_some_and(|inside| inside != line.span);
+    if let Some(line) = ledger.lines.iter().find(cut) {
+        return Err(Fault::request(format!(
+            "a shard of version {} holds {}, more than the days of the range, and its rows outside them cannot be carried \
+             over; run without --range to recompute all days",
+            base.version, line.span
+        )));
+    }
     let outside = ledger.lines.into_iter().filter(|line| line.span.intersect(days).is_none());
     let lines: Vec<LedgerLine> = outside.map(|line| LedgerLine { state: LineState::Carried, ..line }).collect();
     let made_by = base.provenance.as_ref().map(|provenance| provenance.meaning.as_str());

@@ -75,6 +75,14 @@ impl Fault {
         )
     }
 
+    /// An object that was listed cannot be read. One that is gone since then is a changed input, like one that was replaced.
+    pub(crate) fn reading(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::caused(Exit::Changed, error),
+            error => error.into(),
+        }
+    }
+
     /// The same fault, saying besides what followed from it.
     pub(crate) fn noting(self, consequence: &Self) -> Self {
         Self { message: format!("{} ({consequence})", self.message), ..self }

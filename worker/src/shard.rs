@@ -20,7 +20,7 @@ use engine::compute::RobotRows;
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
 use pipeline::member::Member;
-use pipeline::plan::{Role, Shard, sight};
+use pipeline::plan::{Role, Shard, robots_known, sight};
 use std::sync::Arc;
 use table::layout;
 use table::ledger::Failure;
@@ -116,9 +116,18 @@ impl Attempt<'_> {
         match self.fill(&mut output) {
             Ok(()) => self.report(output),
             Err(fault) => {
-                self.runtime.block_on(output.part.abort())?;
-                self.runtime.block_on(output.quarantine.abort())?;
+                self.abandon(output);
                 Err(fault)
+            }
+        }
+    }
+
+    /// Removes what was written. What cannot be removed is garbage that no report names: why the attempt ended says more.
+    fn abandon(&self, output: Output) {
+        let Output { part, quarantine, .. } = output;
+        for removed in [self.runtime.block_on(part.abort()), self.runtime.block_on(quarantine.abort())] {
+            if let Err(error) = removed {
+                tracing::warn!(%error, "files of an attempt that ended early stay behind");
             }
         }
     }
@@ -128,7 +137,7 @@ impl Attempt<'_> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
-            picks.iter().for_each(|pick| census.add(&pick.member));
+            picks.iter().for_each(|pick| census.add(pick));
         }
         let bytes_max = self.chunk_bytes(&census);
         let mut chunks = census.chunks(bytes_max);
@@ -140,7 +149,7 @@ impl Attempt<'_> {
                 self.chunk(&chunk, output)?;
             }
         }
-        Ok(())
+        self.work.stop.check()
     }
 
     /// The members whose stamps are near the shard's span and context.
@@ -156,9 +165,11 @@ impl Attempt<'_> {
     /// The next members that the shard reads, in archive order; may be none of a list's.
     fn next(&self, walk: &mut Walk<'_>) -> Result<Option<Vec<Pick>>, Fault> {
         let sight = sight(self.work.pipeline());
+        let told = robots_known(&self.work.pipeline().archive);
         let pick = |member: Member| {
             let role = self.shard.part.role(sight, member.stamp, robot(self.work, &member))?;
-            Some(Pick { member, role })
+            let robot = member.robot.clone().filter(|_| told).unwrap_or_default();
+            Some(Pick { member, role, robot })
         };
         let members = self.runtime.block_on(walk.next())?;
         Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))
@@ -261,7 +272,6 @@ impl Attempt<'_> {
 
     fn report(&self, output: Output) -> Result<Report, Fault> {
         let Output { part, quarantine, account } = output;
-        self.work.stop.check()?;
         let files = self.clock.time(Step::Write, || self.runtime.block_on(part.finish()))?;
         let quarantine = self.runtime.block_on(quarantine.finish())?;
         let report = Report {

@@ -31,10 +31,12 @@ pub struct Margin {
 /// The context of a shard of this pipeline.
 pub fn reach(pipeline: &Pipeline) -> Reach {
     let Terms { window, join_back, join_forward, alive, refractory, memory, known, label, controls } = terms(pipeline);
+    // A match is reused when the row before has it too: that row may look as far ahead for it as a row looks back.
+    let behind = sum(&[window, window]).max(join_forward);
     // Ahead, only a false label looks for a last value: it comes at most `memory` after one.
     let label_memory = if pipeline.label.is_some() { memory } else { 0 };
     Reach {
-        back_ns: sum(&[window, window, join_back, alive, refractory, memory, controls]),
+        back_ns: sum(&[behind, join_back, alive, refractory, memory, controls]),
         forward_ns: sum(&[join_forward, known, label, label_memory, controls]),
     }
 }

@@ -45,12 +45,15 @@ fn inputs(sight: Sight, parts: &[Part], members: &[Member]) -> Vec<(Part, Inputs
 }
 
 prop_compose! {
-    fn sights()(back in 0i64..7_200, forward in 0i64..3_600, covers in 0i64..60, lateness in 0i64..900) -> Sight {
+    fn sights()(
+        back in 0i64..7_200, forward in 0i64..3_600, covers in 0i64..60, lateness in 0i64..900, alive in 0i64..7_200,
+    ) -> Sight {
         Sight {
             back_ns: back * SECOND_NS,
             forward_ns: forward * SECOND_NS,
             covers_ns: covers * SECOND_NS,
             lateness_ns: lateness * SECOND_NS,
+            alive_ns: alive * SECOND_NS,
         }
     }
 }
@@ -73,13 +76,13 @@ proptest! {
     }
 
     #[test]
-    fn each_observation_in_time_falls_into_exactly_one_part(
+    fn each_row_falls_into_exactly_one_part(
         sight in sights(), members in fleets(), aim in 500u64..50_000, share in 0.0f64..1.0,
     ) {
         let parts = survey(sight, &members).parts(aim);
         for member in &members {
             let window = sight.window(member.stamp).unwrap();
-            let width = (window.to_ns - window.from_ns - 1) as f64;
+            let width = (window.to_ns - window.from_ns - 1 + sight.alive_ns) as f64;
             let time_ns = window.from_ns + (width * share) as i64;
             let robot = hash(member).unwrap();
             let rows = parts.iter().filter(|part| part.span.contains(time_ns) && part.bucket.holds(robot));
@@ -143,7 +146,7 @@ proptest! {
 
 #[test]
 fn a_day_ordered_robot_by_robot_is_cut_by_robot() {
-    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
+    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0, alive_ns: 0 };
     let members: Vec<_> =
         (0..4).flat_map(|r| (0..24).map(move |h| member(r * 24 + h, r as u32, h as i64 * 3_600, 100))).collect();
     let parts = survey(sight, &members).parts(2_400);
@@ -153,7 +156,7 @@ fn a_day_ordered_robot_by_robot_is_cut_by_robot() {
 
 #[test]
 fn a_day_ordered_by_time_is_cut_by_time_but_not_below_four_contexts() {
-    let sight = Sight { back_ns: 1_800 * SECOND_NS, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
+    let sight = Sight { back_ns: 1_800 * SECOND_NS, forward_ns: 0, covers_ns: 0, lateness_ns: 0, alive_ns: 0 };
     let members: Vec<_> =
         (0..24).flat_map(|h| (0..4).map(move |r| member(h * 4 + r, r as u32, h as i64 * 3_600, 100))).collect();
     let parts = survey(sight, &members).parts(4_800);
@@ -165,7 +168,7 @@ fn a_day_ordered_by_time_is_cut_by_time_but_not_below_four_contexts() {
 
 #[test]
 fn an_archive_without_stamps_is_cut_by_robot_only() {
-    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0 };
+    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0, alive_ns: 0 };
     let mut members: Vec<_> = (0..8).map(|r| member(r.into(), r, 0, 100)).collect();
     members.iter_mut().for_each(|member| member.stamp = Stamp::Absent);
     let parts = survey(sight, &members).parts(300);

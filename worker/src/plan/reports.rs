@@ -25,8 +25,8 @@ pub(super) async fn reusable(
         Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| (line.key, line.files)).collect(),
         None => HashMap::new(),
     };
-    let oldest_ms = now_ms().saturating_sub(work.pipeline().retention_ns() / MILLI_NS / 2);
-    reports.retain(|key, written_ms| live.contains_key(key) || written_ms.is_none_or(|ms| ms >= oldest_ms));
+    let oldest_ns = now_ms().saturating_mul(MILLI_NS).saturating_sub(work.pipeline().retention_ns() / 2);
+    reports.retain(|key, written_ns| live.contains_key(key) || written_ns.is_none_or(|ns| ns >= oldest_ns));
     let files = files(work, live, reports.into_keys().collect()).await?;
     let there = if files.is_empty() { HashMap::new() } else { data_files(work).await? };
     let mut whole = HashSet::new();

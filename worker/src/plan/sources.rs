@@ -12,7 +12,7 @@ use archive::members::Members;
 use archive::refusal::TORN_OBJECT;
 use archive::store::Object;
 use pipeline::archive::Archive;
-use pipeline::member::{Member, Packing};
+use pipeline::member::{Member, Packing, Stamp};
 use pipeline::plan::{digest, robots_known};
 use pipeline::time::Span;
 use std::sync::Arc;
@@ -137,7 +137,9 @@ async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWrit
     Ok((members.tally.members, members.tally.stored_bytes))
 }
 
-/// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time.
+/// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time. Where it
+/// does not, the epoch stands for it: a member without a stamp would make one span of the whole archive, and each shard
+/// would count it.
 fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     let captures = archive.objects.matches(&object.key);
     Member {
@@ -145,7 +147,10 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
         position: 0,
         name: String::new(),
         robot: None,
-        stamp: captures.map_or(pipeline::member::Stamp::Absent, |captures| captures.stamp()),
+        stamp: match captures.map(|captures| captures.stamp()) {
+            None | Some(Stamp::Absent) => Stamp::At(0),
+            Some(stamp) => stamp,
+        },
         offset: 0,
         stored_bytes: 0,
         unpacked_bytes: 0,
@@ -154,10 +159,10 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     }
 }
 
-/// Whether a member may hold observations of the pipeline's robots, as far as its name tells.
+/// Whether a member may hold observations of robots that take part. Its name can only say no where it tells the robot.
 fn takes_part(work: &Work, member: &Member) -> bool {
-    let told = member.robot.as_deref().filter(|_| robots_known(&work.pipeline().archive));
-    told.is_none_or(|robot| work.pipeline().robots.accepts(robot))
+    let pipeline = work.pipeline();
+    !robots_known(&pipeline.archive) || member.robot.as_deref().is_none_or(|robot| pipeline.robots.accepts(robot))
 }
 
 /// The members of a source version in archive order, chunk by chunk.
@@ -180,8 +185,7 @@ impl<'w> Walk<'w> {
         loop {
             self.work.stop.check()?;
             if let Some(reader) = &mut self.reader {
-                let work = self.work;
-                if let Some(members) = reader.next_where(|member| takes_part(work, member)).await? {
+                if let Some(members) = reader.next_where(|member| takes_part(self.work, member)).await? {
                     return Ok(Some(members));
                 }
                 self.reader = None;
@@ -189,8 +193,11 @@ impl<'w> Walk<'w> {
             let Some(object) = self.sources.objects.get(self.next) else { return Ok(None) };
             let index = self.next;
             self.next += 1;
-            if let Some(members) = self.open(index, object).await? {
-                return Ok(Some(members));
+            if let Some(mut members) = self.open(index, object).await? {
+                members.retain(|member| takes_part(self.work, member));
+                if !members.is_empty() {
+                    return Ok(Some(members));
+                }
             }
         }
     }

@@ -18,9 +18,11 @@ use std::sync::Arc;
 pub(crate) struct Pick {
     pub(crate) member: Member,
     pub(crate) role: Role,
+    /// The one robot whose observations it holds; empty where only its documents tell.
+    pub(crate) robot: Arc<str>,
 }
 
-/// What the members of a shard come to, robot by robot. Members whose names tell no robot are one robot without a name.
+/// What the members of a shard come to, robot by robot. Members that may hold any robot are one robot without a name.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     by_robot: BTreeMap<Arc<str>, Sum>,
@@ -38,14 +40,14 @@ struct Sum {
 
 impl Census {
     /// Counts the next member in archive order.
-    pub(crate) fn add(&mut self, member: &Member) {
-        let robot = robot(member);
+    pub(crate) fn add(&mut self, pick: &Pick) {
+        let robot = &pick.robot;
         self.members += 1;
-        self.switches += u64::from(self.last.as_ref().is_some_and(|last| *last != robot));
-        let sum = self.by_robot.entry(Arc::clone(&robot)).or_default();
+        self.switches += u64::from(self.last.as_ref().is_some_and(|last| last != robot));
+        let sum = self.by_robot.entry(Arc::clone(robot)).or_default();
         sum.members += 1;
-        sum.bytes = sum.bytes.saturating_add(member.stored_bytes);
-        self.last = Some(robot);
+        sum.bytes = sum.bytes.saturating_add(pick.member.stored_bytes);
+        self.last = Some(Arc::clone(robot));
     }
 
     /// How often neighbours in archive order belong to different robots, as a share of all: 0 when each robot's members lie
@@ -92,7 +94,7 @@ struct Waiting {
 impl Chunks {
     /// Puts the next member, in archive order, into its chunk: one that the census counted.
     pub(crate) fn add(&mut self, pick: Pick) {
-        let chunk = &mut self.waiting[self.numbers[&robot(&pick.member)] - self.given];
+        let chunk = &mut self.waiting[self.numbers[&pick.robot] - self.given];
         chunk.missing -= 1;
         chunk.picks.push(pick);
     }
@@ -103,11 +105,6 @@ impl Chunks {
         self.given += 1;
         self.waiting.pop_front().map(|chunk| chunk.picks)
     }
-}
-
-/// The robot that a member's name tells.
-fn robot(member: &Member) -> Arc<str> {
-    member.robot.clone().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -128,13 +125,13 @@ mod tests {
             crc32: None,
             packing: Packing::Stored,
         };
-        Pick { member, role: Role::Own }
+        Pick { robot: member.robot.clone().unwrap_or_default(), member, role: Role::Own }
     }
 
     /// The robots of each chunk, and after how many members it was given.
     fn chunked(picks: &[Pick], bytes_max: u64) -> Vec<(String, usize)> {
         let mut census = Census::default();
-        picks.iter().for_each(|pick| census.add(&pick.member));
+        picks.iter().for_each(|pick| census.add(pick));
         let mut chunks = census.chunks(bytes_max);
         let mut given = Vec::new();
         for (index, pick) in picks.iter().enumerate() {
@@ -182,7 +179,7 @@ mod tests {
     fn interleaving_tells_archives_by_robot_from_archives_by_time() {
         let share = |robots: &str| {
             let mut census = Census::default();
-            picks(robots, 1).iter().for_each(|pick| census.add(&pick.member));
+            picks(robots, 1).iter().for_each(|pick| census.add(pick));
             census.interleaving()
         };
         assert!(share("aaaaaaaabbbbbbbb") < 0.1 && share("abababab") > 0.8);

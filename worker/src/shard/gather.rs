@@ -111,7 +111,7 @@ impl Gather<'_> {
             self.work.stop.check()?;
             let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
             let Some(block) = block else { break };
-            if shared.failed() || send.send(Numbered { number, block: block? }).is_err() {
+            if shared.failed() || send.send(Numbered { number, block: block.map_err(Fault::reading)? }).is_err() {
                 break;
             }
         }
@@ -183,11 +183,12 @@ impl Gather<'_> {
         let source = source(shared.picks, index);
         let mut decoder = Decoder::new(Arc::clone(self.plan));
         let store = Arc::clone(&self.work.source);
-        match self.runtime.block_on(member_pieces(store, object, member))? {
+        match self.runtime.block_on(member_pieces(store, object, member)).map_err(Fault::reading)? {
             Err(refusal) => refuse(&mut decoder, &source, refusal, 0),
             Ok(mut pieces) => {
                 let mut lines = LineStream::new(member, self.archive().limits.member_bytes_max);
-                while let Some(piece) = self.clock.time(Step::Read, || self.runtime.block_on(pieces.try_next()))? {
+                let mut next = || self.clock.time(Step::Read, || self.runtime.block_on(pieces.try_next()));
+                while let Some(piece) = next().map_err(Fault::reading)? {
                     self.work.stop.check()?;
                     lines.push(&piece, &mut |lines| take(&mut decoder, &source, &lines));
                     self.afford(shared.held_bytes.load(Ordering::Relaxed) + decoder.bytes())?;
@@ -225,7 +226,7 @@ fn lie_in_order(picks: &[Pick]) -> bool {
 }
 
 fn source(picks: &[Pick], index: usize) -> Source<'_> {
-    let Pick { member, role } = &picks[index];
+    let Pick { member, role, .. } = &picks[index];
     let number = u32::try_from(index).unwrap_or_else(|_| unreachable!("a chunk of robots has under 4 billion members"));
     let role: Role = *role;
     Source { member: number, robot: member.robot.as_deref(), stamp: member.stamp, role }

@@ -166,7 +166,11 @@ impl fmt::Display for Why {
             Self::Gates(gates) => write!(f, "{}", gates.join("; ")),
             Self::Missing(files) => {
                 let first = files.first().map(String::as_str).unwrap_or_default();
-                write!(f, "{} data files are not there as reported, such as {first}; run again", files.len())
+                write!(
+                    f,
+                    "{} data files are not there as reported, such as {first}; run with --recompute all",
+                    files.len()
+                )
             }
         }
     }

@@ -9,7 +9,7 @@ use pipeline::reach::reach;
 use pipeline::time::Span;
 use proptest::prelude::*;
 
-const SHAPES: [&str; 4] = [
+const SHAPES: [&str; 5] = [
     "rows: {signal: status}
 events: [{name: stop, signal: status, when: stop, edge: Change, memory: 3s, refractory: 1s}]
 join: [{signal: speed, direction: Nearest, tolerance: 700ms}]
@@ -30,6 +30,8 @@ label: {event: stop}",
     "rows: {signal: speed}
 join: [{signal: status, direction: Nearest, tolerance: 2s}]
 windows: [{span: 5s, features: [{columns: [status.stop, status.mode], statistics: [count, first, last, changes, time_since_change]}]}, {span: 1s, suffix: s, features: [{columns: [\"speed.*\"], statistics: [rms, kurtosis, mean_abs_change]}]}]",
+    "rows: {signal: speed}
+join: [{signal: status, direction: Nearest, tolerance: 2s}]",
 ];
 
 /// Seconds to the tenth, so that ties and exact hits happen.
@@ -107,5 +109,6 @@ proptest! {
         prop_assert_eq!(whole, cut);
         let rows = |account: &Account| (account.rows.clone(), account.label.clone(), account.events.clone());
         prop_assert_eq!(rows(&account), rows(&cut_account));
+        prop_assert_eq!(account.joins, cut_account.joins);
     }
 }

@@ -20,7 +20,7 @@ pub use survey::Survey;
 
 use crate::archive::Archive;
 use crate::member::Member;
-use crate::pipeline::{DayRange, Pipeline};
+use crate::pipeline::{DayRange, Pipeline, Rows};
 use crate::reach::reach;
 use crate::spec::OnConflict;
 use crate::time::Span;
@@ -194,6 +194,7 @@ pub fn sight(pipeline: &Pipeline) -> Sight {
         forward_ns: reach.forward_ns,
         covers_ns: archive.covers_ns,
         lateness_ns: archive.lateness_ns,
+        alive_ns: if let Rows::Grid { alive_ns, .. } = pipeline.rows { alive_ns } else { 0 },
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Sight {
     pub covers_ns: i64,
     /// How far an observation may stray from what its member covers.
     pub lateness_ns: i64,
+    /// How long after an observation rows may still come: a grid's `alive`.
+    pub alive_ns: i64,
 }
 
 impl Sight {

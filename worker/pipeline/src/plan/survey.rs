@@ -63,12 +63,13 @@ impl Survey {
         };
         survey.add(robot, hour, member.stored_bytes);
         if let Some(window) = self.sight.window(member.stamp) {
-            let (first, last) = (Day::of(window.from_ns), Day::of(window.to_ns.saturating_sub(1)));
+            let last_ns = window.to_ns.saturating_sub(1).saturating_add(self.sight.alive_ns);
+            let (first, last) = (Day::of(window.from_ns), Day::of(last_ns));
             self.reached.extend((first.0..=last.0).map(Day));
         }
     }
 
-    /// The parts, by span and bucket. Together they hold every robot and every day that an observation may lie in, each once;
+    /// The parts, by span and bucket. Together they hold every robot and every day that a row may lie in, each once;
     /// an archive with a member that has no stamp is cut by robot only.
     pub fn parts(&self, bytes_max: u64) -> Vec<Part> {
         let mut parts = Vec::new();
