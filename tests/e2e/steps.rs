@@ -113,7 +113,7 @@ fn an_old_report_whose_files_are_not_live_is_not_reused() {
 }
 
 #[test]
-fn a_data_file_that_somebody_removed_is_made_again_when_all_is_recomputed() {
+fn a_data_file_that_somebody_removed_is_made_again() {
     let (place, file) = small(&[good("r1", 0)]);
     program::run(&file).expect(0);
     let day = "result/date=2024-05-01";
@@ -122,9 +122,30 @@ fn a_data_file_that_somebody_removed_is_made_again_when_all_is_recomputed() {
     program::run(&file).expect(0);
     fs::remove_file(place.path(&format!("{day}/{file_name}"))).unwrap();
     place.words(SMALL);
-    program::run(&file).expect(2).says("--recompute all");
-    fleetloom(&["run", "-f", &file.display().to_string(), "--recompute", "all"]).expect(0);
+    program::run(&file).expect(0).says("1 done");
     assert_eq!((place.versions().len(), rows(&place)), (3, 1));
+    program::run(&file).expect(0).says("nothing changed");
+}
+
+#[test]
+fn what_was_recomputed_on_demand_stays_until_something_changes() {
+    let (place, file) = small(&[good("r1", 0)]);
+    program::run(&file).expect(0);
+    fleetloom(&["run", "-f", &file.display().to_string(), "--recompute", "all"]).expect(0).says("1 done");
+    let files = place.names("result/date=2024-05-01");
+    program::run(&file).expect(0).says("nothing changed");
+    assert_eq!((place.versions().len(), place.names("result/date=2024-05-01")), (2, files));
+}
+
+#[test]
+fn a_table_with_rows_is_not_emptied_by_a_pattern_that_matches_nothing() {
+    let (place, file) = small(&[good("r1", 0)]);
+    program::run(&file).expect(0);
+    place.words(&change(SMALL, "{date}.zip", "{date}.zap"));
+    program::run(&file).expect(2).says("no object matches");
+    place.words(SMALL);
+    program::run(&file).expect(0).says("nothing changed");
+    assert_eq!((place.versions().len(), rows(&place)), (1, 1));
 }
 
 #[test]

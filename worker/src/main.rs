@@ -28,9 +28,9 @@ use std::process::ExitCode;
 use stop::Stop;
 
 /// Threads hand large buffers to each other and end in waves: the system's allocator keeps what each of them freed apart, and
-/// memory grows with the length of the archive. This one gives it back.
+/// memory grows with the length of the archive. This one gives it back, as soon as `.cargo/config.toml` says.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What every verb is given.
 #[derive(Debug, Clone)]
