@@ -1,4 +1,4 @@
-//! Why an object cannot be opened. What is wrong with a single member is no error but a [`crate::unpack::Refusal`].
+//! Why an object cannot be opened. What is wrong with a single member is no error but a [`crate::refusal::Refusal`].
 
 use crate::store::StoreError;
 
