@@ -19,6 +19,9 @@ use node::Node;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use walk::Walk;
+
+/// U+FEFF, which some editors put before a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 pub(crate) use walk::entry;
 
 /// What Kubernetes adds to `metadata` of a stored object; ignored, so that `kubectl get -o yaml` can be read back.
@@ -87,16 +90,16 @@ impl Words {
     /// read: what follows could mean anything.
     pub fn read(text: &str, file: Option<&str>, folder: Option<&str>) -> Self {
         let mut words = Self::default();
-        let mut any = false;
-        for (position, tree) in node::documents(text).enumerate() {
-            any = true;
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let trees = node::documents(text).enumerate().take_while(|_| !is_blank(text));
+        for (position, tree) in trees {
             match tree {
                 Ok(Node::Null) => {}
                 Ok(tree) => words.push(tree, position + 1, file, folder),
                 Err(error) => words.mistakes.push(syntax(&error, text, file)),
             }
         }
-        if (!any || words.documents.is_empty()) && words.mistakes.is_empty() {
+        if words.documents.is_empty() && words.mistakes.is_empty() {
             words.mistakes.push(Mistake {
                 file: file.map(str::to_owned),
                 document: String::new(),
@@ -206,6 +209,12 @@ fn fit<T: DeserializeOwned>(walk: &mut Walk, tree: Node, schema: &Value, path: &
     serde_json::from_value(value).map_err(|error| walk.report(path, error.to_string(), String::new())).ok()
 }
 
+/// Whether a text has nothing but comments, blanks and lines between documents.
+fn is_blank(text: &str) -> bool {
+    let nothing = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
+    text.lines().map(str::trim).all(nothing)
+}
+
 /// A YAML error as a mistake at its line and column.
 fn syntax(error: &serde_yaml_ng::Error, text: &str, file: Option<&str>) -> Mistake {
     let place = error.location().map(|at| (at.line(), at.column()));
@@ -224,5 +233,28 @@ fn syntax(error: &serde_yaml_ng::Error, text: &str, file: Option<&str>) -> Mista
         path: place.map(|(line, column)| format!("line {line}, column {column}")).unwrap_or_default(),
         what,
         remedy: remedy.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Vec<String> {
+        Words::read(text, None, None).mistakes.iter().map(|mistake| mistake.what.clone()).collect()
+    }
+
+    #[test]
+    fn a_text_without_anything_holds_no_document() {
+        for text in ["", "\n \n", "# later\n", "---\n# later\n---\n", "\u{feff}"] {
+            assert_eq!(said(text), ["holds no document"], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let run = "apiVersion: fleetloom.dev/v1alpha1\nkind: Run\nmetadata: {name: a}\nspec: {pipeline: b}\n";
+        assert_eq!(said(run), said(&format!("\u{feff}{run}")));
+        assert_eq!(Words::read(&format!("\u{feff}{run}"), None, None).documents.len(), 1);
     }
 }
