@@ -137,8 +137,14 @@ fn all_mistakes_at_once() {
             ("horizon: 10s", "horizn: 10s"),
             ("direction: Backward, tolerance: 5s", "direction: Backwards, tolerance: 5s"),
             ("{count: 10, gap: 5s}", "{count: 10, gap: 5}"),
+            ("abs(current.j0) + abs(current.j1)", "abs(current.j9)"),
         ],
-        &["spec.label.horizn", "spec.join[1].direction", "spec.windows[0].requires.gap"],
+        &[
+            "spec.label.horizn",
+            "spec.join[1].direction",
+            "spec.windows[0].requires.gap",
+            "spec.derive[effort].expression",
+        ],
     );
 }
 

@@ -4,7 +4,7 @@ use crate::cli;
 use crate::fault::{Fault, Result};
 use crate::present;
 use engine::compile::{Compiled, compile};
-use pipeline::check::check;
+use pipeline::check::examine;
 use pipeline::mistake::{Mistake, Note};
 use pipeline::name;
 use pipeline::read::Words;
@@ -32,8 +32,8 @@ pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
     for file in &words.files {
         read = read.and(read_file(file)?);
     }
-    let checked = check(&read).map_err(|mistakes| refusal(&mistakes))?;
-    let (mut compiled, mut mistakes) = (Vec::new(), Vec::new());
+    let (checked, mut mistakes) = examine(&read);
+    let mut compiled = Vec::new();
     for pipeline in &checked.pipelines {
         match compile(pipeline) {
             Ok(one) => compiled.push(one),

@@ -202,7 +202,9 @@ impl Sink for Bounded<'_> {
             return Err(Refusal::TooLarge { bytes_max: self.bytes_max });
         }
         if *filled == bytes.len() {
-            bytes.resize(bytes.len().saturating_mul(2).max(FIRST_BYTES).min(most), 0);
+            let size = bytes.len().saturating_mul(2).max(FIRST_BYTES).min(most);
+            bytes.reserve_exact(size - bytes.len());
+            bytes.resize(size, 0);
         }
         let end = bytes.len().min(most);
         Ok(&mut bytes[*filled..end])

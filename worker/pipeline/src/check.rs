@@ -47,6 +47,15 @@ pub struct Checked {
 ///
 /// Errors: all mistakes, document by document.
 pub fn check(words: &Words) -> Result<Checked, Vec<Mistake>> {
+    let (checked, mistakes) = examine(words);
+    if mistakes.is_empty() { Ok(checked) } else { Err(mistakes) }
+}
+
+/// Checks all documents together: what could be made of them, and all mistakes, document by document.
+///
+/// With mistakes, what was made of the words is good for one thing: to look for mistakes in the expressions of those
+/// pipelines that could be made.
+pub fn examine(words: &Words) -> (Checked, Vec<Mistake>) {
     let mut checked = Checked::default();
     let mut mistakes = words.mistakes.clone();
     let mut desk = Desk::new(&words.mistakes);
@@ -78,7 +87,7 @@ pub fn check(words: &Words) -> Result<Checked, Vec<Mistake>> {
         let is_its = |d: &Document| d.label == mistake.document && d.file == mistake.file;
         words.documents.iter().position(is_its).unwrap_or(words.documents.len())
     });
-    if mistakes.is_empty() { Ok(checked) } else { Err(mistakes) }
+    (checked, mistakes)
 }
 
 fn names(documents: &[Document], kind: Kind) -> Vec<&str> {
