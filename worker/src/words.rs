@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn the_simulated_fleets_file_has_no_mistake() {
         let words = Words::read(include_str!("simulate/fleetloom.yaml"), None, Some("/fleet"));
-        let checked = check(&words).unwrap();
+        let checked = pipeline::check::check(&words).unwrap();
         assert_eq!((checked.pipelines.len(), checked.notes.len()), (1, 0));
         compile(&checked.pipelines[0]).unwrap();
     }
