@@ -4,6 +4,7 @@
 //! list ─► base ─► member lists ─► outline ─► parts ─► inputs ─► reports ─► Plan ─► _fleetloom/plans/<hash>.json
 //! ```
 
+mod changes;
 mod draft;
 mod reports;
 mod sources;
@@ -19,7 +20,10 @@ use pipeline::member::Member;
 use pipeline::pipeline::DayRange;
 use pipeline::plan::{Facts, Plan, member_robot, plan as decide, robots_known};
 use pipeline::spec::Recompute;
+use std::collections::BTreeMap;
+use table::estimate::{Estimate, estimate, write_estimate};
 use table::layout;
+use table::report::read_reports;
 use table::state::TableState;
 
 /// What is asked of a plan.
@@ -40,6 +44,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The archive as it was listed.
     pub(crate) listing: Listing,
+    /// What its work will take.
+    pub(crate) estimate: Estimate,
 }
 
 /// Makes the plan of a run and writes it down.
@@ -65,10 +71,20 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
         asked_by,
     };
     let keys = facts.keys(&drafted).into_iter().flatten().collect();
-    let reports = reports::reusable(work, base.as_ref(), &keys).await?;
-    let plan = decide(work.pipeline(), &facts, drafted, &reports);
+    let found = reports::find(work, base.as_ref(), &keys).await?;
+    let mut plan = decide(work.pipeline(), &facts, drafted, &found.reusable);
+    if let Some(before) = &before {
+        changes::name(work, &mut plan, &sources, before).await?;
+    }
     write(work, &plan).await?;
-    Ok(Planned { plan, listing })
+    let measured = if plan.stale().next().is_some() {
+        read_reports(work.result.as_ref(), &found.latest).await?
+    } else {
+        BTreeMap::new()
+    };
+    let estimate = estimate(&plan, measured.values());
+    write_estimate(work.result.as_ref(), &plan.hash(), &estimate).await?;
+    Ok(Planned { plan, listing, estimate })
 }
 
 /// The plan of that hash.

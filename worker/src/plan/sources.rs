@@ -91,7 +91,7 @@ pub(crate) async fn of_plan(work: &Work, plan: &Plan) -> Result<Sources, Fault> 
 }
 
 /// The source version of that name; `None`: it was never planned from.
-async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
+pub(super) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
     let name = sources_name(&work.pipeline().archive, version);
     Ok(read_sources(&work.result, &name).await?.map(sources))
 }
@@ -217,6 +217,29 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
         crc32: None,
         packing: Packing::Unsupported(TORN_OBJECT),
     }
+}
+
+/// The members of one object that are stamped in a span, all held; none where its list is gone.
+pub(super) async fn member_list(
+    work: &Work,
+    sources: &Sources,
+    index: usize,
+    stamps: Span,
+) -> Result<Vec<Member>, Fault> {
+    let number = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
+    if work.pipeline().archive.members.is_none() {
+        let object = &sources.objects[index];
+        let mut members = Members::open(Arc::clone(&work.source), &work.pipeline().archive, number, object).await?;
+        return Ok(members.next().await?.unwrap_or_default());
+    }
+    let wanted = Wanted { stamps: Some(stamps) };
+    let mut held = Vec::new();
+    if let Some(mut list) = MembersReader::open(&work.result, &sources.lists[index], number, wanted).await? {
+        while let Some(members) = list.next().await? {
+            held.extend(members);
+        }
+    }
+    Ok(held)
 }
 
 /// Whether a member may hold observations of robots that take part. Its name can only say no where it tells the robot.

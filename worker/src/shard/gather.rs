@@ -115,7 +115,9 @@ impl Gather<'_> {
             self.work.stop.check()?;
             let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
             let Some(block) = block else { return Ok(()) };
-            if shared.failed() || send.send(block.map_err(Fault::reading)?).is_err() {
+            let block = block.map_err(Fault::reading)?;
+            self.clock.pass(Step::Read, block.members.iter().flat_map(|raw| &raw.bytes).map(|bytes| bytes.len()).sum());
+            if shared.failed() || send.send(block).is_err() {
                 return Ok(());
             }
         }
@@ -199,6 +201,7 @@ impl Gather<'_> {
                 let mut next = || self.clock.time(Step::Read, || self.runtime.block_on(pieces.try_next()));
                 while let Some(piece) = next().map_err(Fault::reading)? {
                     self.work.stop.check()?;
+                    self.clock.pass(Step::Read, piece.len());
                     lines.push(&piece, &mut |lines| take(&mut decoder, &source, &lines));
                     self.afford(shared.held_bytes.load(Ordering::Relaxed) + decoder.bytes())?;
                 }

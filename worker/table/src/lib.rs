@@ -15,6 +15,7 @@ pub mod commit;
 pub mod decide;
 pub mod delta;
 pub mod error;
+pub mod estimate;
 pub mod gates;
 pub mod history;
 pub mod layout;

@@ -19,7 +19,7 @@ pub use cell::{Cell, Cells, When};
 pub use key::{Inputs, digest, shard_key};
 pub use outline::{Cut, Known, Outline};
 pub use part::{Bucket, Part, Role, Sight, member_robot, robot_hash};
-pub use reason::{Reason, State};
+pub use reason::{Changes, Reason, State};
 pub use survey::Survey;
 
 use crate::archive::Archive;
