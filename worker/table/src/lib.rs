@@ -29,6 +29,7 @@ pub mod quarantine;
 pub mod report;
 pub mod rows;
 pub mod sources;
+pub mod splits;
 pub mod state;
 mod statistics;
 mod upload;
