@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use table::checkpoint::checkpoint;
 use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
-use table::gates::judge;
+use table::gates::{Shards, judge};
 use table::layout;
 use table::ledger::{Failure, Ledger, LedgerLine, LineState};
 use table::patience::Patience;
@@ -41,8 +41,7 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
     let ledger = ledger(work, plan, base.as_ref()).await?;
     let mut account = Account::default();
     ledger.accounts().for_each(|shard| account.merge(shard));
-    let failed = ledger.count(LineState::Failed) as u64;
-    let gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
+    let gates = judge(work.pipeline(), &account, shards(&ledger));
     let publication = Publication {
         run: run.to_owned(),
         plan: plan.hash(),
@@ -63,6 +62,14 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
         tracing::warn!(version, %error, "no checkpoint was written; the table is complete without it");
     }
     Ok(Committed { version, published, account, ledger: publication.ledger })
+}
+
+/// Its shards by what became of them.
+fn shards(ledger: &Ledger) -> Shards {
+    let failed = ledger.lines.iter().filter(|line| line.state == LineState::Failed);
+    let tried = |line: &&LedgerLine| line.failure.as_ref().is_some_and(|failure| failure.attempts > 0);
+    let (tried, untried): (Vec<_>, Vec<_>) = failed.partition(tried);
+    Shards { all: ledger.lines.len() as u64, failed: tried.len() as u64, untried: untried.len() as u64 }
 }
 
 /// Hash of the words that touch rows.
@@ -109,8 +116,8 @@ async fn carried(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<
     let made_by = base.provenance.as_ref().map(|provenance| provenance.meaning.as_str());
     if !lines.is_empty() && made_by != Some(meaning_hash(plan).as_str()) {
         return Err(Fault::request(
-            "the days outside the range were made by another meaning of the pipeline and cannot be carried over; run without \
-             --range to recompute all days",
+            "the days outside the range were made by other words and cannot be carried over; recompute all days \
+             once: without --range, and without `range` in a Run",
         ));
     }
     Ok(lines)
@@ -187,7 +194,10 @@ fn version_of(work: &Work, outcome: Outcome) -> Result<(u64, bool), Fault> {
         Outcome::AlreadyPublished { version } | Outcome::NothingToDo { version } => Ok((version, false)),
         Outcome::Refused(Why::Gates(gates)) => Err(Fault::new(
             Exit::Gate,
-            format!("{result}: nothing published: {}; loosen `tolerate` or mend the data", gates.join("; ")),
+            format!(
+                "{result}: nothing published: {}; compute what is missing, mend the data, or loosen `tolerate`",
+                gates.join("; ")
+            ),
         )),
         Outcome::Refused(why) => Err(Fault::request(format!("{result}: nothing published: {why}"))),
         Outcome::Conflict { version, other } => {

@@ -48,13 +48,12 @@ impl Shown {
                 "{store}: no table is there yet; `fleetloom run -f FILE` publishes its first version"
             ))
         })?;
+        let made = state.ledger(store).await?;
         let wants = |some: &[Section]| some.iter().any(|one| sections.contains(one));
-        let rows = if wants(&[Section::Rows]) { first_rows(store, &state, args.rows).await? } else { Vec::new() };
-        let ledger = if wants(&[Section::Account, Section::Matches, Section::Ledger]) {
-            state.ledger(store).await?
-        } else {
-            Ledger::default()
-        };
+        let rows =
+            if wants(&[Section::Rows]) { first_rows(store, &state, args.rows as usize).await? } else { Vec::new() };
+        let ledger =
+            if wants(&[Section::Account, Section::Matches, Section::Ledger]) { made } else { Ledger::default() };
         let mut account = Account::default();
         ledger.accounts().for_each(|shard| account.merge(shard));
         Ok(Self { table: store.to_string(), state, sections, rows, ledger, account })
