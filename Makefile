@@ -10,7 +10,7 @@ EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local venv tools fetch check fmt lint docs rules clean-out
+.PHONY: help run build test test-local test-all venv servers tools fetch check fmt lint docs rules clean-out
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,10 +24,17 @@ run: tools fetch build ## build the program, run the quickstart, show the table
 build: ## build the programs
 	$(CARGO) build --release --locked --workspace
 
-test: tools fetch venv test-local ## install whatever is missing and run every test
+test: tools fetch venv servers test-local ## install whatever is missing and run every test
 
 test-local: build ## run every test with what is there
 	$(CARGO) test --release --locked --workspace --no-fail-fast
+
+test-all: test ## the same, and those that need a second S3 server
+	.ci/server minio
+	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
+
+servers: tools ## the S3 server of the tests, in ~/.cache
+	.ci/server versitygw
 
 venv: tools ## the Python environment of the tests, in ~/.cache
 	.ci/venv $(VENV)

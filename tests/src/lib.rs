@@ -6,11 +6,15 @@
 //! pack.rs     zips, right and wrong
 //! program.rs  the program under a deadline, its signals, its exit codes
 //! python.rs   the virtual environment: oracle, deltalake, polars, DuckDB, pandas
+//! bucket.rs   a real S3 server with its own folders and keys
+//! signed.rs   the requests that make its buckets
 //! shown.rs    `fleetloom show --json`, as text that can be compared
 //! ```
 
+pub mod bucket;
 pub mod pack;
 pub mod place;
 pub mod program;
 pub mod python;
 pub mod shown;
+pub mod signed;

@@ -43,6 +43,13 @@ pub fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Running {
     Running::start(command)
 }
 
+/// Runs `fleetloom` with arguments and nothing but these variables to its end.
+pub fn fleetloom_with<S: AsRef<OsStr>>(environment: &[(&str, &str)], arguments: &[S]) -> Outcome {
+    let mut command = Command::new(path());
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    Running::start(command).finish()
+}
+
 /// Runs `fleetloom run -f FILE`.
 pub fn run(file: &Path) -> Outcome {
     fleetloom(&[OsStr::new("run"), OsStr::new("-f"), file.as_os_str()])

@@ -201,7 +201,10 @@ fn store_exit(error: &StoreError) -> Exit {
         StoreError::NotFound { .. } | StoreError::Denied { .. } | StoreError::Invalid { .. } => Exit::Request,
         StoreError::Changed { .. } => Exit::Changed,
         StoreError::Exists { .. } => Exit::Broken,
-        StoreError::Full { .. } | StoreError::Unavailable { .. } | StoreError::Unknown { .. } => Exit::Storage,
+        StoreError::Full { .. }
+        | StoreError::Expired { .. }
+        | StoreError::Unavailable { .. }
+        | StoreError::Unknown { .. } => Exit::Storage,
     }
 }
 

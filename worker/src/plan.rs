@@ -111,10 +111,15 @@ pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
     Ok(plan)
 }
 
-/// A plan's name is its hash, so one that is there is the same.
+/// A plan's name is its hash, so one that is there is the same, and after a lost answer it may be put again.
 async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
-    match work.result.put(&layout::plan(&plan.hash()), plan.to_json().into(), Put::IfAbsent).await {
+    let (name, json) = (layout::plan(&plan.hash()), plan.to_json());
+    match work.result.put(&name, json.clone().into(), Put::IfAbsent).await {
         Ok(_) | Err(StoreError::Exists { .. }) => Ok(()),
+        Err(StoreError::Unknown { .. }) => {
+            work.result.put(&name, json.into(), Put::Always).await?;
+            Ok(())
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -1,6 +1,8 @@
 //! From the words of a store to the store: which kind it is, and where.
 
 use crate::folder::{FolderStore, MissingRoot};
+use crate::s3::S3Store;
+use crate::s3::settings::Environment;
 use crate::store::{Store, StoreError};
 use pipeline::spec::StoreSpec;
 use std::path::PathBuf;
@@ -16,11 +18,15 @@ pub enum Side {
     Result,
 }
 
-/// Opens the store of a URL: `file:///folder/` or the absolute path of a folder. Nothing is read yet.
+/// Opens the store of a URL: `s3://bucket/prefix/`, `file:///folder/` or the absolute path of a folder. Nothing is read yet,
+/// but the process's environment.
 ///
 /// Errors: [`StoreError::Invalid`] with what to write instead. Relative folders are resolved by the caller, who knows the
 /// file that names them.
 pub fn open(spec: &StoreSpec, side: Side) -> Result<Arc<dyn Store>, StoreError> {
+    if spec.url.starts_with("s3://") {
+        return Ok(Arc::new(S3Store::new(spec, side, &Environment::of_process())?));
+    }
     let missing = match side {
         Side::Source => MissingRoot::Refused,
         Side::Result => MissingRoot::Empty,
@@ -39,8 +45,7 @@ fn folder(text: &str) -> Result<PathBuf, StoreError> {
     };
     match url.scheme() {
         "file" => url.to_file_path().map_err(|()| invalid("a file URL names no host; write `file:///folder/`")),
-        "s3" => Err(invalid("s3 is not read by this version; copy the prefix to a folder and write `file:///folder/`")),
-        _ => Err(invalid("write `file:///folder/` or the path of a folder")),
+        _ => Err(invalid("write `s3://bucket/prefix/`, `file:///folder/` or the path of a folder")),
     }
 }
 
@@ -57,7 +62,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_what_to_write() {
-        for text in ["s3://bucket/prefix/", "data/ur3", "file://host/data", "https://x/y"] {
+        for text in ["data/ur3", "file://host/data", "https://x/y"] {
             let said = folder(text).unwrap_err().to_string();
             assert!(said.starts_with(text) && said.contains("write"), "{said}");
         }

@@ -1,7 +1,7 @@
 //! The one door to stored bytes: list, pinned ranged reads, conditional puts, deletes. Not a file system: keys are flat,
 //! `/`-separated, relative to the store's prefix, without a leading slash.
 //!
-//! A folder and an in-memory store implement it here; S3 joins them. Each passes [`crate::conformance`]. Limits, prefixes
+//! A folder, an S3 bucket and an in-memory store implement it here. Each passes [`crate::conformance`]. Limits, prefixes
 //! and faults are stores around a store.
 
 use async_trait::async_trait;
@@ -21,7 +21,8 @@ pub struct Object {
     pub etag: Option<String>,
     /// Version id on a versioned bucket.
     pub version: Option<String>,
-    /// Last modification, ns since the epoch.
+    /// Last modification, ns since the epoch, as exactly as the answer says it: a listing in ms, a head in s, a put of a
+    /// bucket not at all. It is no part of the object's state.
     pub modified_ns: Option<i64>,
 }
 
@@ -181,6 +182,14 @@ pub enum StoreError {
         /// Store and key.
         place: String,
         /// What is wrong and what to write.
+        why: String,
+    },
+    /// What says who we are is not accepted any more, or by our clock not yet: it was right and will be again.
+    #[error("{place}: {why}")]
+    Expired {
+        /// The store.
+        place: String,
+        /// What is out of date and what to do.
         why: String,
     },
     /// It failed in a way that may pass, and had no effect.

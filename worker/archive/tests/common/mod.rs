@@ -1,6 +1,8 @@
 //! Archives made on the spot.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod s3;
+
 use fleetloom_archive::error::ArchiveError;
 use fleetloom_archive::members::{Members, Tally};
 use fleetloom_archive::memory::MemoryStore;
