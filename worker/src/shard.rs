@@ -24,7 +24,7 @@ use gather::Gather;
 use pipeline::member::Member;
 use pipeline::plan::{Part, Role, Shard, robots_known, sight};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use table::layout;
 use table::ledger::Failure;
 use table::part::PartWriter;
@@ -93,6 +93,7 @@ impl<'a> Shards<'a> {
             id: Uuid::new_v4().simple().to_string(),
             robots: AtomicUsize::new(0),
             clock: Clock::default(),
+            wasted_bytes: AtomicU64::new(0),
             seen,
         };
         let report = attempt.run(&mut self.carry);
@@ -146,6 +147,8 @@ struct Attempt<'a> {
     /// How many robots it met.
     robots: AtomicUsize,
     clock: Clock,
+    /// Bytes that its chunks read for nothing so far.
+    wasted_bytes: AtomicU64,
     seen: &'a (dyn Fn(u64, u64) + Sync),
 }
 
@@ -244,6 +247,7 @@ impl Attempt<'_> {
             sources: self.sources,
             plan: &self.plan,
             clock: &self.clock,
+            wasted_bytes: &self.wasted_bytes,
         };
         let stretches = gather.chunk(picks, carry.take(picks))?;
         for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {

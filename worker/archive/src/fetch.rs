@@ -7,12 +7,15 @@
 //! A zip member's data lies behind its local header, whose length only the header knows: a read takes a little more than the
 //! directory promises, and the rare member that needs still more is read again alone.
 
+mod gaps;
+
 use crate::entry::Fields;
 use crate::pieces::{Pieces, pieces};
 use crate::refusal::{Refusal, Why};
 use crate::store::{Object, Pin, READ_BYTES_MAX, Reading, Store, StoreError};
 use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use gaps::Gaps;
 use pipeline::member::Member;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -39,11 +42,22 @@ pub enum Large {
     Stream,
 }
 
-/// The stored bytes of a shard's members.
+/// How members are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// What happens to the large ones.
+    pub large: Large,
+    /// The store's own [`Store::reading`], its waste less what the shard's other fetches wasted.
+    pub reading: Reading,
+}
+
+/// The stored bytes of members of a shard.
 pub struct Fetch {
     blocks: BoxStream<'static, Result<Block, StoreError>>,
     /// Members too large for a block ([`Large::Stream`]), by index; ask [`member_pieces`] for them.
     pub streamed: Vec<usize>,
+    /// Bytes between members that are read for nothing.
+    pub wasted_bytes: u64,
 }
 
 /// Members that lie near each other, in the order they lie. A block's members may be unpacked on any thread.
@@ -70,10 +84,10 @@ impl Fetch {
         store: Arc<dyn Store>,
         objects: &[Object],
         members: impl IntoIterator<Item = &'m Member>,
-        large: Large,
+        terms: Terms,
     ) -> Self {
-        let reading = store.reading();
-        let plan = plan(members, reading, large);
+        let reading = terms.reading;
+        let plan = plan(members, terms);
         let refused = (!plan.refused.is_empty()).then_some(Ok(Block { members: plan.refused }));
         let mut pins: HashMap<u32, Arc<Pin>> = HashMap::new();
         let pinned = plan.spans.into_iter().map(|span| {
@@ -83,7 +97,7 @@ impl Fetch {
         let runs = stream::iter(runs(pinned, reading.parallel.max(1)));
         let blocks = runs.map(move |run| reads(Arc::clone(&store), run)).flatten();
         let blocks = stream::iter(refused).chain(blocks).boxed();
-        Self { blocks, streamed: plan.streamed }
+        Self { blocks, streamed: plan.streamed, wasted_bytes: plan.wasted_bytes }
     }
 
     /// The next block; `None` after the last. Refused members come first, then blocks in order of object and
@@ -121,6 +135,7 @@ struct Plan {
     spans: Vec<Span>,
     streamed: Vec<usize>,
     refused: Vec<Raw>,
+    wasted_bytes: u64,
 }
 
 fn want(index: usize, member: &Member) -> Want {
@@ -131,7 +146,8 @@ fn want(index: usize, member: &Member) -> Want {
 }
 
 /// Sorts members by place and puts neighbours into spans.
-fn plan<'m>(members: impl IntoIterator<Item = &'m Member>, reading: Reading, large: Large) -> Plan {
+fn plan<'m>(members: impl IntoIterator<Item = &'m Member>, terms: Terms) -> Plan {
+    let Terms { large, reading } = terms;
     let mut plan = Plan::default();
     let mut wants = Vec::new();
     for (index, member) in members.into_iter().enumerate() {
@@ -143,19 +159,33 @@ fn plan<'m>(members: impl IntoIterator<Item = &'m Member>, reading: Reading, lar
         }
     }
     wants.sort_unstable_by_key(|want| (want.object, want.offset, want.member));
+    let mut gaps = Gaps::narrowest(gaps(&wants, reading).collect(), reading.waste_bytes);
     for want in wants {
         match plan.spans.last_mut() {
-            Some(span) if span.takes(&want, reading) => {
+            Some(span) if span.takes(&want, reading) && gaps.bridge(span.gap(&want)) => {
                 span.range.end = span.range.end.max(want.end);
                 span.wants.push(want);
             }
             _ => plan.spans.push(Span { object: want.object, range: want.offset..want.end, wants: vec![want] }),
         }
     }
+    plan.wasted_bytes = gaps.bridged_bytes;
     plan
 }
 
+/// The gaps between neighbours that could share a read.
+fn gaps<'w>(wants: &'w [Want], reading: Reading) -> impl Iterator<Item = u64> + 'w {
+    let neighbours = wants.windows(2).filter(|pair| pair[0].object == pair[1].object);
+    let gaps = neighbours.map(|pair| pair[1].offset.saturating_sub(pair[0].end));
+    gaps.filter(move |gap| *gap > 0 && *gap <= reading.gap_bytes)
+}
+
 impl Span {
+    /// Bytes between the span and a further want.
+    fn gap(&self, want: &Want) -> u64 {
+        want.offset.saturating_sub(self.range.end)
+    }
+
     fn bytes(&self) -> u64 {
         self.range.end.saturating_sub(self.range.start)
     }

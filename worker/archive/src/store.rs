@@ -84,6 +84,8 @@ pub struct Reading {
     pub block_bytes: u64,
     /// Unwanted bytes that are cheaper to read than to skip.
     pub gap_bytes: u64,
+    /// Unwanted bytes that all reads of a shard may come to: beyond, gaps are skipped after all.
+    pub waste_bytes: u64,
     /// Reads under way at a time.
     pub parallel: usize,
 }
@@ -93,9 +95,11 @@ pub const READ_BYTES_MAX: u64 = 8 << 20;
 
 impl Reading {
     /// For stores behind a network: a request costs some 30 ms, as much as transferring a few MiB.
-    pub const REMOTE: Self = Self { block_bytes: READ_BYTES_MAX, gap_bytes: 512 << 10, parallel: 8 };
-    /// For folders and memory: a read costs microseconds, so small blocks share the work evenly among threads.
-    pub const LOCAL: Self = Self { block_bytes: 1 << 20, gap_bytes: 32 << 10, parallel: 4 };
+    pub const REMOTE: Self =
+        Self { block_bytes: READ_BYTES_MAX, gap_bytes: 512 << 10, waste_bytes: 8 << 20, parallel: 8 };
+    /// For folders and memory: a read costs microseconds, so small blocks share the work evenly among threads. What lies in
+    /// small gaps is read ahead by the system anyway.
+    pub const LOCAL: Self = Self { block_bytes: 1 << 20, gap_bytes: 32 << 10, waste_bytes: u64::MAX, parallel: 4 };
 }
 
 /// Stored bytes behind flat keys.

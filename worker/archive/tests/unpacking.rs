@@ -7,11 +7,12 @@ mod common;
 use common::{archive, members_in, options, tar_of, zip_of};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
-use fleetloom_archive::fetch::{Fetch, Large, member_pieces};
+use fleetloom_archive::counting::Counting;
+use fleetloom_archive::fetch::{Fetch, Large, Terms, member_pieces};
 use fleetloom_archive::lines::{CHUNK_BYTES, LineStream, Lines};
 use fleetloom_archive::memory::MemoryStore;
 use fleetloom_archive::refusal::{Refusal, TORN_OBJECT, Why};
-use fleetloom_archive::store::{Store, StoreError};
+use fleetloom_archive::store::{Reading, Store, StoreError};
 use fleetloom_archive::unpack::Unpacker;
 use futures::TryStreamExt;
 use pipeline::member::{Member, Packing, Stamp};
@@ -360,13 +361,47 @@ proptest! {
     }
 }
 
+const LARGE: Large = Large::Refuse { bytes_max: 64 << 20 };
+
+fn terms(store: &Arc<dyn Store>, large: Large) -> Terms {
+    Terms { large, reading: store.reading() }
+}
+
+#[tokio::test]
+async fn neighbours_share_reads_and_a_shard_wastes_no_more_than_it_may() {
+    let store = MemoryStore::new();
+    let bytes = vec![b'x'; 4000];
+    let names: Vec<String> = (0..2000).map(|n| format!("{n:04}")).collect();
+    let object = store.insert("object", zip_of(names.iter().map(|name| (name.as_str(), bytes.as_slice())), Stored));
+    let counting = Counting::around(Arc::new(store));
+    let store: Arc<dyn Store> = Arc::new(counting.clone());
+    let mut read = members_in(Arc::clone(&store), &archive("object", Some("**")), &object).await.unwrap();
+    // Every other member: a gap of 4 KB between all, 4 MB of gaps together.
+    read.members.retain(|member| member.position % 2 == 0);
+    for (waste_bytes, reads) in [(8 << 20, 1), (2 << 20, 484), (0, 1000)] {
+        let terms = Terms { large: LARGE, reading: Reading { waste_bytes, ..Reading::REMOTE } };
+        let before = counting.counts();
+        let mut fetch = Fetch::new(Arc::clone(&store), std::slice::from_ref(&object), &read.members, terms);
+        let mut members = 0;
+        while let Some(block) = fetch.next().await {
+            members += block.unwrap().members.len();
+        }
+        let counts = counting.counts();
+        assert_eq!((members, fetch.wasted_bytes <= waste_bytes), (1000, true), "{}", fetch.wasted_bytes);
+        assert!((counts.read - before.read).abs_diff(reads) < 20, "{} reads", counts.read - before.read);
+        // Where neighbours are read apart, each read asks a little more than its member for a longer header.
+        let extra = counts.read_bytes - before.read_bytes - 1000 * 4000;
+        assert!(extra <= waste_bytes.min(4 << 20) + 1000 * 200, "{extra}");
+    }
+}
+
 async fn fetched(
     store: Arc<dyn Store>,
     object: &fleetloom_archive::store::Object,
     members: &[Member],
 ) -> Vec<Result<Vec<u8>, Refusal>> {
     let mut found = vec![None; members.len()];
-    let mut fetch = Fetch::new(store, std::slice::from_ref(object), members, Large::Refuse { bytes_max: 64 << 20 });
+    let mut fetch = Fetch::new(Arc::clone(&store), std::slice::from_ref(object), members, terms(&store, LARGE));
     while let Some(block) = fetch.next().await {
         for raw in block.unwrap().members {
             assert!(
@@ -412,8 +447,7 @@ async fn blocks_come_in_the_order_that_members_lie_in() {
     let object = store.insert("object", tar_of(parts.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]))));
     let store: Arc<dyn Store> = Arc::new(store);
     let read = members_in(Arc::clone(&store), &archive("object", Some("**")), &object).await.unwrap();
-    let large = Large::Refuse { bytes_max: 64 << 20 };
-    let mut fetch = Fetch::new(store, std::slice::from_ref(&object), &read.members, large);
+    let mut fetch = Fetch::new(Arc::clone(&store), std::slice::from_ref(&object), &read.members, terms(&store, LARGE));
     let mut order = Vec::new();
     while let Some(block) = fetch.next().await {
         order.extend(block.unwrap().members.into_iter().map(|raw| (raw.member, raw.bytes.unwrap().len())));
@@ -463,7 +497,7 @@ async fn an_object_replaced_after_the_listing_is_never_read() {
     let dynamic: Arc<dyn Store> = Arc::new(store.clone());
     let read = members_in(Arc::clone(&dynamic), &archive("object", Some("**")), &object).await.unwrap();
     store.insert("object", zip_of([("a", b"[]".as_slice())], Stored));
-    let mut fetch = Fetch::new(dynamic, &[object], &read.members, Large::Stream);
+    let mut fetch = Fetch::new(Arc::clone(&dynamic), &[object], &read.members, terms(&dynamic, Large::Stream));
     assert!(matches!(fetch.next().await, Some(Err(StoreError::Changed { .. }))));
 }
 
@@ -475,7 +509,8 @@ async fn large_members_of_lines_are_streamed_from_where_they_lie() {
     let object = store.insert("object", zip_of([("small", b"{}\n".as_slice()), ("large", &text)], Stored));
     let store: Arc<dyn Store> = Arc::new(store);
     let read = members_in(Arc::clone(&store), &archive("object", Some("**")), &object).await.unwrap();
-    let mut fetch = Fetch::new(Arc::clone(&store), std::slice::from_ref(&object), &read.members, Large::Stream);
+    let mut fetch =
+        Fetch::new(Arc::clone(&store), std::slice::from_ref(&object), &read.members, terms(&store, Large::Stream));
     assert_eq!(fetch.streamed, [1]);
     assert_eq!(fetch.next().await.unwrap().unwrap().members.len(), 1);
     assert!(fetch.next().await.is_none());

@@ -12,7 +12,7 @@ use super::clock::{Clock, Step};
 use crate::fault::{Exit, Fault};
 use crate::plan::Sources;
 use crate::work::Work;
-use archive::fetch::{Block, Fetch, Large, member_pieces};
+use archive::fetch::{Block, Fetch, Large, Terms, member_pieces};
 use archive::lines::{LineStream, Lines};
 use archive::refusal::Refusal;
 use archive::unpack::Unpacker;
@@ -23,7 +23,7 @@ use pipeline::archive::Archive;
 use pipeline::plan::Role;
 use pipeline::spec::Format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -38,6 +38,8 @@ pub(super) struct Gather<'a> {
     pub(super) sources: &'a Sources,
     pub(super) plan: &'a Arc<DecodePlan>,
     pub(super) clock: &'a Clock,
+    /// Bytes that the chunks of this shard read for nothing so far.
+    pub(super) wasted_bytes: &'a AtomicU64,
 }
 
 /// What all threads write to.
@@ -73,7 +75,11 @@ impl Gather<'_> {
         };
         let fetched = others(picks.len(), &carried);
         let members = fetched.iter().map(|index| &picks[*index].member);
-        let mut fetch = Fetch::new(Arc::clone(&self.work.source), &self.sources.objects, members, large);
+        let mut reading = self.work.source.reading();
+        reading.waste_bytes = reading.waste_bytes.saturating_sub(self.wasted_bytes.load(Ordering::Relaxed));
+        let source = Arc::clone(&self.work.source);
+        let mut fetch = Fetch::new(source, &self.sources.objects, members, Terms { large, reading });
+        self.wasted_bytes.fetch_add(fetch.wasted_bytes, Ordering::Relaxed);
         let shared = Shared {
             stretches: Mutex::new(carried),
             fault: Mutex::default(),
