@@ -20,6 +20,7 @@ mod result;
 mod rows;
 mod run;
 mod signal;
+mod store;
 
 use crate::archive::Archive;
 use crate::mistake::{Mistake, Note};
@@ -79,7 +80,7 @@ pub fn examine(words: &Words) -> (Checked, Vec<Mistake>) {
             checked.runs.push(run::check(document, spec, &pipelines, &mut desk));
         }
     }
-    result::check_apart(&words.documents, &mut desk);
+    store::check_apart(&words.documents, &mut desk);
     mistakes.append(&mut desk.mistakes);
     checked.notes = desk.notes;
     // Together what belongs together: by document, within it structural ones first; what is no document comes last.

@@ -1,7 +1,7 @@
 //! Archive words: patterns, robot, limits; signals are checked beside.
 
 use super::desk::Desk;
-use super::{result, signal};
+use super::{signal, store};
 use crate::archive::{Archive, Limits, RobotRule};
 use crate::pattern::Pattern;
 use crate::pointer::Pointer;
@@ -26,7 +26,7 @@ pub(super) fn check(document: &Document, words: &ArchiveSpec, desk: &mut Desk) -
         let remedy = "write lower case letters, digits and -, at most 63, such as ur3";
         desk.report("metadata.name", format!("is {name:?}, which is no DNS label"), remedy);
     }
-    let store = result::store(&words.store, "spec.store", document.folder.as_deref(), desk);
+    let store = store::check(&words.store, "spec.store", document.folder.as_deref(), desk);
     let objects = pattern("spec.objects", &words.objects, desk);
     let members = words.members.as_deref().map(|text| pattern("spec.members", text, desk));
     // A pattern with a mistake may capture anything.

@@ -1,11 +1,10 @@
-//! Result, store and gate words: where the table goes, and what its publication may lose.
+//! Result and gate words: what a table is, and what its publication may lose.
 
 use super::desk::Desk;
+use super::store;
 use crate::archive::Archive;
-use crate::location::Location;
 use crate::pipeline::{Join, RETENTION_DEFAULT_NS, Tolerate};
-use crate::read::{Document, Spec};
-use crate::spec::{PipelineSpec, StoreSpec, TolerateSpec};
+use crate::spec::{PipelineSpec, TolerateSpec};
 use crate::time::{DAY_NS, words};
 
 /// Readers of the version before must be able to finish.
@@ -16,7 +15,7 @@ const SHARD_BYTES: u64 = 256 << 20;
 /// The words with the result's URL made absolute.
 pub(super) fn check(words: &PipelineSpec, folder: Option<&str>, desk: &mut Desk) -> PipelineSpec {
     let result = &words.result;
-    let store = store(&result.store, "spec.result.store", folder, desk);
+    let store = store::check(&result.store, "spec.result.store", folder, desk);
     if let Some(columns) = &result.partition_by
         && columns != &["date"]
     {
@@ -31,34 +30,6 @@ pub(super) fn check(words: &PipelineSpec, folder: Option<&str>, desk: &mut Desk)
     let mut spec = words.clone();
     spec.result.store = store;
     spec
-}
-
-/// The store words with the URL in its one spelling. What needs S3 is refused until S3 is read.
-pub(super) fn store(words: &StoreSpec, path: &str, folder: Option<&str>, desk: &mut Desk) -> StoreSpec {
-    let mut store = words.clone();
-    let location = desk.take(&format!("{path}.url"), Location::parse(&words.url, folder));
-    match location {
-        Some(Location::S3 { .. }) => {
-            let remedy = "write a folder, or file:///folder/";
-            desk.report(&format!("{path}.url"), format!("is {}, and S3 is not supported yet", words.url), remedy);
-        }
-        Some(folder) => store.url = folder.to_string(),
-        None => {}
-    }
-    for (field, written) in [
-        ("endpoint", words.endpoint.is_some()),
-        ("region", words.region.is_some()),
-        ("pathStyle", words.path_style.is_some()),
-        ("ca", words.ca.is_some()),
-    ] {
-        if written {
-            desk.report(&format!("{path}.{field}"), "is only for S3, which is not supported yet", "leave it out");
-        }
-    }
-    if let Some(secret) = &words.credentials_secret {
-        desk.filled(&format!("{path}.credentialsSecret"), secret, "write the name of a Secret, or leave it out");
-    }
-    store
 }
 
 /// `shards.bytes`.
@@ -106,29 +77,4 @@ pub(super) fn check_tolerate(
         desk.report("spec.tolerate.drift", what, "leave it out");
     }
     gates
-}
-
-/// A result in an archive would become its own input, and two tables in one place would destroy each other.
-pub(super) fn check_apart(documents: &[Document], desk: &mut Desk) {
-    let at = |document: &Document, store: &StoreSpec| Location::parse(&store.url, document.folder.as_deref()).ok();
-    let mut results: Vec<(&Document, Location)> = Vec::new();
-    for document in documents {
-        let Spec::Pipeline(spec) = &document.spec else { continue };
-        let Some(result) = at(document, &spec.result.store) else { continue };
-        desk.open(document);
-        for other in documents {
-            let Spec::Archive(archive) = &other.spec else { continue };
-            let Some(source) = at(other, &archive.store) else { continue };
-            if source.holds(&result) || result.holds(&source) {
-                let place = if source.holds(&result) { "lies inside" } else { "holds" };
-                let what = format!("is {result}, which {place} the {} ({source})", other.label);
-                desk.report("spec.result.store.url", what, "write a place apart from every archive");
-            }
-        }
-        if let Some((other, place)) = results.iter().find(|(_, place)| place.holds(&result) || result.holds(place)) {
-            let what = format!("is {result}, where {} writes its table ({place})", other.label);
-            desk.report("spec.result.store.url", what, "give each pipeline a place of its own");
-        }
-        results.push((document, result));
-    }
 }
