@@ -1,6 +1,8 @@
-//! The end-to-end tests: the built program, on real folders, judged by other people's readers. One binary, so that it links once.
+//! The end-to-end tests: the built program, on real folders and buckets, judged by other people's readers. One binary, so that
+//! it links once.
 
 mod bad_input;
+mod bucket;
 mod changes;
 mod effort;
 mod figures;

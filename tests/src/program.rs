@@ -43,10 +43,11 @@ pub fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Running {
     Running::start(command)
 }
 
-/// Runs `fleetloom` with arguments and nothing but these variables to its end.
+/// Runs `fleetloom` with arguments and nothing but these variables to its end. It asks no metadata service for keys, which
+/// would be off this machine, unless the variables say where one is.
 pub fn fleetloom_with<S: AsRef<OsStr>>(environment: &[(&str, &str)], arguments: &[S]) -> Outcome {
     let mut command = Command::new(path());
-    command.args(arguments).env_clear().envs(environment.iter().copied());
+    command.args(arguments).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").envs(environment.iter().copied());
     Running::start(command).finish()
 }
 

@@ -38,10 +38,12 @@ impl Console {
         Self { bars: MultiProgress::new(), color, terminal }
     }
 
-    /// Sends logs to stderr: those of `level` and above of our own parts, warnings of all others.
+    /// Sends logs to stderr: those of `level` and above of our own parts, warnings of all others. None of the AWS crates: what
+    /// they meet is in our own errors, and their texts hold whole answers.
     pub(crate) fn log(&self, level: &str) {
         let filter = EnvFilter::new(format!(
-            "warn,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off,fleetloom={level},pipeline={level},archive={level},engine={level},table={level},\
+            "warn,aws_=off,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off,fleetloom={level},pipeline={level},\
+             archive={level},engine={level},table={level},\
              fleetloom_pipeline={level},fleetloom_archive={level},fleetloom_engine={level},fleetloom_table={level}"
         ));
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.color).with_writer(self.clone());

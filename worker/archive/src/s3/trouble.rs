@@ -236,6 +236,8 @@ fn unsent(error: &(dyn Error + 'static)) -> Trouble {
         return match keys {
             CredentialsError::CredentialsNotLoaded(_) => Trouble::new(Kind::NoKeys, ""),
             CredentialsError::InvalidConfiguration(_) => Trouble::new(Kind::NoKeys, root(keys)),
+            // The last link of the chain is there and gives nothing; asking again changes nothing.
+            _ if root(keys).contains("IMDS is disabled") => Trouble::new(Kind::NoKeys, root(keys)),
             _ => Trouble::new(Kind::KeysUnavailable, root(keys)),
         };
     }
