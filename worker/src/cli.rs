@@ -11,6 +11,7 @@ use pipeline::run::Run;
 use pipeline::spec;
 use pipeline::time::{Day, words};
 use std::path::PathBuf;
+use table::version::VersionName;
 
 /// Turns archives of robot telemetry into versioned, training-ready feature tables.
 #[derive(Debug, Parser)]
@@ -103,6 +104,23 @@ pub(crate) enum Verb {
   fleetloom show -f fleet.yaml --version 3 --section rows --rows 20
   fleetloom show -f fleet.yaml --section account --json | jq .account.rows")]
     Show(ShowArgs),
+    /// List the versions of the table: who made them, from what, what changed
+    #[command(after_help = "Examples:
+  fleetloom history -f fleet.yaml
+  fleetloom history -f fleet.yaml --limit 3 --json | jq '.versions[].changes'")]
+    History(HistoryArgs),
+    /// Make a new version that holds what an old one held
+    #[command(after_help = "Examples:
+  fleetloom restore 3 -f fleet.yaml
+  fleetloom restore 2026-11-01 -f fleet.yaml                            as it was at the end of that UTC day")]
+    Restore(RestoreArgs),
+    /// Give a version a name, by which it is found and kept; without a name list the tags
+    #[command(after_help = "Examples:
+  fleetloom tag trained 3 -f fleet.yaml
+  fleetloom tag trained latest -f fleet.yaml --force                    move it
+  fleetloom tag trained --delete -f fleet.yaml
+  fleetloom tag -f fleet.yaml                                           list all")]
+    Tag(TagArgs),
     /// Write a simulated fleet's archive, a pipeline over it, and the truth about it
     #[command(after_help = "Examples:
   fleetloom simulate --robots 60 --hours 1 --seed 7 --out fleet         43,200 documents, 121 MB of JSON
@@ -122,6 +140,24 @@ pub(crate) struct Words {
     /// Only this Pipeline of the files
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
+}
+
+/// Which table a verb is about: as [`Words`], but one file a flag, so that the verb's own words may follow.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TableWords {
+    /// YAML file with an Archive and Pipelines; - is stdin; may be given several times
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+    /// The Pipeline whose table is meant, where the files hold several
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
+}
+
+impl TableWords {
+    /// The same as the words of other verbs.
+    pub(crate) fn words(&self) -> Words {
+        Words { files: self.files.clone(), pipeline: self.pipeline.clone() }
+    }
 }
 
 /// What a process may take.
@@ -274,9 +310,9 @@ pub(crate) struct ExplainArgs {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) words: Words,
-    /// Which version [default: the last]
-    #[arg(long, value_name = "V")]
-    pub(crate) version: Option<u64>,
+    /// Which version: a number, a tag, latest, a day or a time
+    #[arg(long, value_name = "V", value_parser = VersionName::parse, default_value = "latest")]
+    pub(crate) version: VersionName,
     /// How many rows
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) rows: usize,
@@ -286,6 +322,58 @@ pub(crate) struct ShowArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `fleetloom history`.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// How many versions, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The version to bring back: a number, a tag, latest, a day or a time
+    #[arg(value_name = "V", value_parser = VersionName::parse)]
+    pub(crate) version: VersionName,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom tag`.
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    /// The tag: a letter, then letters, digits, . _ or -
+    #[arg(value_name = "NAME", value_parser = tag_name)]
+    pub(crate) name: Option<String>,
+    /// The version to tag: a number, another tag, latest, a day or a time
+    #[arg(value_name = "V", value_parser = VersionName::parse, requires = "name", conflicts_with = "delete")]
+    pub(crate) version: Option<VersionName>,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Remove the tag
+    #[arg(long, requires = "name")]
+    pub(crate) delete: bool,
+    /// Move the tag if another version has it
+    #[arg(long, requires = "version")]
+    pub(crate) force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn tag_name(text: &str) -> Result<String, String> {
+    table::tag::check_name(text).map(|()| text.to_owned())
 }
 
 /// A part of what `show` shows.
@@ -380,6 +468,19 @@ mod tests {
         let cli = Cli::parse_from(["fleetloom", "check", "-f", "a.yaml", "b.yaml", "-f", "-"]);
         let Verb::Check(args) = cli.verb else { panic!("not check") };
         assert_eq!(args.words.files, ["a.yaml", "b.yaml", "-"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_words_of_a_verb_may_follow_its_file() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.verb);
+        for line in ["fleetloom tag -f a.yaml", "fleetloom tag a 3 -f a.yaml", "fleetloom tag a --delete -f a.yaml"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in
+            ["fleetloom tag 3 3 -f a.yaml", "fleetloom tag a 3 --delete -f a.yaml", "fleetloom tag --delete -f a.yaml"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ use pipeline::plan::{
     Draft, Facts, Inputs, Part, Plan, Survey, member_robot, plan as decide, robots_known, sight, within,
 };
 use pipeline::spec::Recompute;
+use pipeline::time::MILLI_NS;
+use table::history::read_plan;
 use table::layout;
 use table::state::TableState;
 
@@ -94,6 +96,12 @@ pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
         return Err(Fault::request(format!("plan {hash} {why}")));
     }
     Ok(plan)
+}
+
+/// When a plan was written, ms since the epoch: where its acts are carried out one at a time, the run began then.
+pub(crate) async fn planned_ms(work: &Work, hash: &str) -> Result<Option<i64>, Fault> {
+    let object = work.result.head(&layout::plan(hash)).await?;
+    Ok(object.modified_ns.map(|ns| ns / MILLI_NS))
 }
 
 /// A plan's name is its hash, so one that is there is the same.
@@ -173,10 +181,8 @@ async fn before(work: &Work, base: &TableState) -> Result<Option<Plan>, Fault> {
         return Err(Fault::request(format!("{}: the table {why}", work.result)));
     }
     base.ledger(&work.result).await?;
-    let Some(provenance) = &base.provenance else { return Ok(None) };
-    match work.result.get(&layout::plan(&provenance.plan)).await {
-        Ok((_, bytes)) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+    match &base.provenance {
+        Some(made) => Ok(read_plan(work.result.as_ref(), &made.plan).await?),
+        None => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers and tables for people: thousands separated, bytes and times scaled, numbers to the right.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
@@ -70,6 +70,17 @@ pub(crate) fn micros(us: u64) -> String {
 fn digits(value: f64) -> String {
     let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     format!("{value:.decimals$}")
+}
+
+/// The word for a type, as the pipeline's words spell it where they do.
+pub(crate) fn type_word(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "string".into(),
+        DataType::Boolean => "bool".into(),
+        DataType::Date32 => "date".into(),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".into(),
+        other => other.to_string().to_lowercase(),
+    }
 }
 
 /// Where the cells of a column stand.
@@ -198,6 +209,12 @@ mod tests {
             ["33.3 %", "-", "99.9 %", "100.0 %"]
         );
         assert_eq!([0, 930, 32_768, 16_777_216].map(micros), ["0 us", "930 us", "32.8 ms", "16.8 s"]);
+    }
+
+    #[test]
+    fn types_are_spelled_as_in_the_words() {
+        let kinds = [DataType::Utf8, DataType::Boolean, DataType::Float64, DataType::Int64];
+        assert_eq!(kinds.map(|kind| type_word(&kind)), ["string", "bool", "float64", "int64"]);
     }
 
     #[test]

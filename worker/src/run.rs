@@ -4,7 +4,7 @@ use crate::commit::{Committed, commit};
 use crate::fault::{Exit, Fault};
 use crate::plan::{Ask, Planned, load, plan};
 use crate::shard::{shard, write_failure};
-use crate::work::Work;
+use crate::work::{Work, now_ms};
 use pipeline::plan::Plan;
 use tokio::runtime::Handle;
 
@@ -34,10 +34,11 @@ pub(crate) trait Watch: Sync {
 
 /// Runs a pipeline to a published version. Blocks: call it outside the runtime's threads.
 pub(crate) fn run(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
+    let started_ms = now_ms();
     let mut tries = 0;
     loop {
         tries += 1;
-        match once(work, runtime, ask, watch) {
+        match once(work, runtime, ask, watch, started_ms) {
             Err(fault) if fault.exit() == Exit::Changed && tries < PLANS_MAX => {
                 tracing::warn!(%fault, tries, "planning anew");
             }
@@ -46,13 +47,13 @@ pub(crate) fn run(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -
     }
 }
 
-fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
+fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch, started_ms: i64) -> Result<Ran, Fault> {
     let planned = runtime.block_on(plan(work, ask))?;
     watch.planned(&planned);
     let failed = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
     watch.computed();
     work.stop.check()?;
-    match runtime.block_on(commit(work, &planned.plan, &ask.run)) {
+    match runtime.block_on(commit(work, &planned.plan, &ask.run, Some(started_ms))) {
         Ok(committed) => Ok(Ran { planned, committed, failed }),
         // What made a shard fail says more than the gate that counts failed shards.
         Err(fault) => match failed.into_iter().next() {

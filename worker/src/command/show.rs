@@ -8,8 +8,7 @@ use crate::console::print;
 use crate::fault::{Exit, Fault, Result};
 use crate::present::{self, Frame, bytes, count};
 use crate::summary::account_text;
-use crate::words;
-use archive::open::{Side, open};
+use crate::work::{runtime, table_of, version_of};
 use archive::store::Store;
 use arrow::array::RecordBatch;
 use engine::account::Account;
@@ -21,10 +20,8 @@ use table::state::TableState;
 
 /// Prints the parts asked for, of the version asked for.
 pub(crate) fn show(args: &ShowArgs) -> Result {
-    let compiled = words::only(&args.words)?;
-    let store = open(&compiled.pipeline().spec.result.store, Side::Result)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let shown = runtime.block_on(Shown::load(&store, args))?;
+    let (_, store) = table_of(&args.words)?;
+    let shown = runtime()?.block_on(Shown::load(&store, args))?;
     print(&if args.json { shown.json()? } else { shown.text(Frame::of_stdout())? })?;
     Ok(Exit::Done)
 }
@@ -43,11 +40,7 @@ impl Shown {
     async fn load(store: &Arc<dyn Store>, args: &ShowArgs) -> Result<Self> {
         let sections = Section::ALL.into_iter().filter(|one| args.section.is_empty() || args.section.contains(one));
         let sections: Vec<_> = sections.collect();
-        let state = TableState::open(store, args.version).await?.ok_or_else(|| {
-            Fault::request(format!(
-                "{store}: no table is there yet; `fleetloom run -f FILE` publishes its first version"
-            ))
-        })?;
+        let state = version_of(store, &args.version).await?;
         let wants = |some: &[Section]| some.iter().any(|one| sections.contains(one));
         let rows = if wants(&[Section::Rows]) { first_rows(store, &state, args.rows).await? } else { Vec::new() };
         let ledger = if wants(&[Section::Account, Section::Matches, Section::Ledger]) {

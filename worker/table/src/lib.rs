@@ -26,11 +26,14 @@ pub mod patience;
 pub mod probe;
 pub mod quarantine;
 pub mod report;
+pub mod restore;
 pub mod rows;
 pub mod sources;
 pub mod state;
 mod statistics;
+pub mod tag;
 mod upload;
+pub mod version;
 
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,7 @@
 //! The sections of `show` as JSON for programs.
 
-use super::sections::type_word;
 use crate::fault::{Exit, Fault, Result};
+use crate::present::type_word;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use arrow::error::ArrowError;

@@ -3,8 +3,9 @@
 use super::*;
 use crate::checkpoint::{INTERVAL, checkpoint};
 use crate::history::{history, published_by};
-use crate::ledger::{LedgerLine, LineState};
+use crate::ledger::LedgerLine;
 use crate::part::PartWriter;
+use crate::restore::{Wish, restoration};
 use crate::rows::first_rows;
 use crate::testing::{Fault, Faulty, memory, rows, schema};
 use archive::folder::{FolderStore, MissingRoot};
@@ -46,6 +47,7 @@ fn publication(plan: &str, base: Option<TableState>, lines: Vec<LedgerLine>) -> 
         base,
         ledger: Ledger { lines },
         gates: Vec::new(),
+        origin: Origin::default(),
         now_ms: 1_700_000_000_000,
     }
 }
@@ -299,6 +301,61 @@ async fn many_versions(store: Arc<dyn Store>) {
     let found = published_by(store.as_ref(), "run-p51", Some(50)).await.unwrap().unwrap();
     assert_eq!(found.version, 51);
     assert!(published_by(store.as_ref(), "run-p51", Some(51)).await.unwrap().is_none());
+}
+
+/// What is to be published to bring a version back.
+async fn restoration_of(store: &Arc<dyn Store>, version: u64, pipeline: &str) -> Result<Publication, TableError> {
+    let old = TableState::open(store, Some(version)).await?.unwrap();
+    let wish = Wish { run: "back".to_owned(), pipeline: pipeline.to_owned(), retention_s: 7 * 86_400, now_ms: 1 };
+    restoration(store, latest(store).await, &old, wish).await
+}
+
+#[tokio::test]
+async fn a_restored_version_has_the_old_files_columns_ledger_and_plan() {
+    let store = memory();
+    let zero = table(&store).await;
+    let mut fields = schema().fields().to_vec();
+    fields.push(Arc::new(arrow::datatypes::Field::new("label", arrow::datatypes::DataType::Boolean, true)));
+    let wider = Arc::new(arrow::datatypes::Schema::new(fields));
+    let next = Publication { schema: wider, ..publication("b", Some(zero.clone()), Vec::new()) };
+    publish(&store, &next, PATIENCE).await.unwrap();
+
+    let back = restoration_of(&store, 0, "p").await.unwrap();
+    assert_eq!(publish(&store, &back, PATIENCE).await.unwrap(), Outcome::Published { version: 2 });
+    let two = latest(&store).await;
+    assert_eq!((&two.files, &two.schema, &two.table_id), (&zero.files, &zero.schema, &zero.table_id));
+    assert_eq!(two.ledger(&store).await.unwrap(), zero.ledger(&store).await.unwrap());
+    let made = two.provenance.as_ref().unwrap();
+    assert_eq!((made.plan.as_str(), made.run.as_str(), made.origin.restored), ("a", "back", Some(0)));
+    assert_eq!(made.shards, ShardCounts { reused: 1, ..ShardCounts::default() });
+    assert_eq!(history(store.as_ref(), 1).await.unwrap()[0].operation.as_deref(), Some("RESTORE"));
+
+    let again = restoration_of(&store, 0, "p").await.unwrap();
+    assert_eq!(publish(&store, &again, PATIENCE).await.unwrap(), Outcome::NothingToDo { version: 2 });
+    let other = restoration_of(&store, 1, "q").await.unwrap();
+    assert_eq!(publish(&store, &other, PATIENCE).await.unwrap(), Outcome::Refused(Why::Owner("p".to_owned())));
+}
+
+#[tokio::test]
+async fn a_lost_answer_restores_once_and_two_at_a_time_make_one_version() {
+    let sound = memory();
+    let zero = table(&sound).await;
+    publish(&sound, &publication("b", Some(zero), Vec::new()), PATIENCE).await.unwrap();
+    let back = restoration_of(&sound, 0, "p").await.unwrap();
+    let store = Faulty::around(&sound, layout::LOG, &[Fault::Lost]);
+    assert_eq!(publish(&store, &back, PATIENCE).await.unwrap(), Outcome::Published { version: 2 });
+    assert_eq!(publish(&sound, &back, PATIENCE).await.unwrap(), Outcome::AlreadyPublished { version: 2 });
+    assert_eq!(latest(&sound).await.version, 2);
+}
+
+#[tokio::test]
+async fn a_version_whose_files_are_gone_is_not_restored() {
+    let store = memory();
+    let zero = table(&store).await;
+    publish(&store, &publication("b", Some(zero.clone()), Vec::new()), PATIENCE).await.unwrap();
+    store.delete(&zero.files[0].path).await.unwrap();
+    let error = restoration_of(&store, 0, "p").await.unwrap_err().to_string();
+    assert!(error.contains("1 of its 1 data files are gone") && error.contains(&zero.files[0].path), "{error}");
 }
 
 #[tokio::test]
