@@ -109,6 +109,12 @@ pub(crate) enum Verb {
   fleetloom history -f fleet.yaml
   fleetloom history -f fleet.yaml --limit 3 --json | jq '.versions[].changes'")]
     History(HistoryArgs),
+    /// Compare two versions of the table: rows, statistics, the largest changes
+    #[command(after_help = "Examples:
+  fleetloom diff 3 latest -f fleet.yaml
+  fleetloom diff trained 2026-11-01 -f fleet.yaml --json | jq .rows
+  fleetloom diff 3 4 -f fleet.yaml --parquet changes.parquet           a line per robot, day and column")]
+    Diff(DiffArgs),
     /// Make a new version that holds what an old one held
     #[command(after_help = "Examples:
   fleetloom restore 3 -f fleet.yaml
@@ -337,6 +343,28 @@ pub(crate) struct HistoryArgs {
     pub(crate) json: bool,
 }
 
+/// `fleetloom diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The version before: a number, a tag, latest, a day or a time
+    #[arg(value_name = "A", value_parser = VersionName::parse)]
+    pub(crate) before: VersionName,
+    /// The version after
+    #[arg(value_name = "B", value_parser = VersionName::parse)]
+    pub(crate) after: VersionName,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Most lines of each table
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a line per robot, day and column to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) parquet: Option<PathBuf>,
+}
+
 /// `fleetloom restore`.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
@@ -473,6 +501,15 @@ mod tests {
     #[test]
     fn the_words_of_a_verb_may_follow_its_file() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.verb);
+        for line in [
+            "fleetloom diff 3 latest -f a.yaml",
+            "fleetloom diff -f a.yaml 3 latest",
+            "fleetloom diff 3 -f a.yaml latest",
+        ] {
+            let Ok(Verb::Diff(args)) = parse(line) else { panic!("{line}") };
+            assert_eq!((args.before, args.after), (VersionName::Number(3), VersionName::Latest));
+            assert_eq!(args.words.words().files, [PathBuf::from("a.yaml")]);
+        }
         for line in ["fleetloom tag -f a.yaml", "fleetloom tag a 3 -f a.yaml", "fleetloom tag a --delete -f a.yaml"] {
             assert!(parse(line).is_ok(), "{line}");
         }

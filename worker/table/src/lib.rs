@@ -9,17 +9,20 @@
 //! All bytes go through [`archive::store::Store`]; names are spelled in [`layout`]. Nothing here computes a row.
 
 pub mod bridge;
+pub mod cell;
 pub mod checkpoint;
 mod columns;
 pub mod commit;
 pub mod decide;
 pub mod delta;
+pub mod diff;
 pub mod error;
 pub mod gates;
 pub mod history;
 pub mod layout;
 pub mod ledger;
 pub mod members;
+pub mod moments;
 mod object;
 pub mod part;
 pub mod patience;
