@@ -5,6 +5,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
+use pipeline::time::{MILLI_NS, display};
 use std::time::Duration;
 
 /// `1234567` as `1,234,567`.
@@ -66,6 +67,11 @@ pub(crate) fn micros(us: u64) -> String {
     }
 }
 
+/// A time given in ms since the epoch: RFC 3339 in UTC.
+pub(crate) fn time_ms(ms: i64) -> String {
+    display(ms.saturating_mul(MILLI_NS))
+}
+
 /// Three digits.
 fn digits(value: f64) -> String {
     let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
@@ -125,11 +131,6 @@ impl Table {
     /// Adds a row; missing cells stay empty.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
-    }
-
-    /// How many rows it has.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows.len()
     }
 
     /// Whether it has no rows.

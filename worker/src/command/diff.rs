@@ -5,8 +5,7 @@ mod text;
 
 use crate::cli::DiffArgs;
 use crate::console::print;
-use crate::fault::Exit;
-use crate::fault::{Fault, Result};
+use crate::fault::{Exit, Fault, Result};
 use crate::present::Frame;
 use crate::work::{runtime, table_of, version_of};
 use archive::folder::{FolderStore, MissingRoot};

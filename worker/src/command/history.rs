@@ -5,9 +5,8 @@
 use crate::cli::HistoryArgs;
 use crate::console::print;
 use crate::fault::{Exit, Fault, Result};
-use crate::present::{Align, Frame, Table, count, duration};
+use crate::present::{Align, Frame, Table, count, duration, time_ms};
 use crate::work::{runtime, table_of};
-use pipeline::time::{MILLI_NS, display};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use table::delta::{Provenance, ShardCounts};
@@ -70,7 +69,7 @@ impl Shown {
         let of = |cell: &dyn Fn(&Provenance) -> String| made.map(cell).unwrap_or_default();
         [
             info.version.to_string(),
-            info.committed_ms.map(time).unwrap_or_default(),
+            info.committed_ms.map(time_ms).unwrap_or_default(),
             of(&|made| made.run.clone()),
             of(&|made| made.source.chars().take(SOURCE_CHARS).collect()),
             story(info),
@@ -94,7 +93,7 @@ impl Shown {
         let mut json = Map::new();
         let mut put = |name: &str, value: Value| json.insert(name.to_owned(), value);
         put("version", json!(info.version));
-        put("time", json!(info.committed_ms.map(time)));
+        put("time", json!(info.committed_ms.map(time_ms)));
         put("committedMs", json!(info.committed_ms));
         put("operation", json!(info.operation));
         put("tags", json!(self.tags_of(info.version)));
@@ -144,11 +143,6 @@ fn shards(shards: ShardCounts) -> String {
 fn took_ms(info: &VersionInfo) -> Option<u64> {
     let started_ms = info.provenance.as_ref()?.origin.started_ms?;
     u64::try_from(info.committed_ms?.checked_sub(started_ms)?).ok()
-}
-
-/// RFC 3339 in UTC.
-fn time(ms: i64) -> String {
-    display(ms.saturating_mul(MILLI_NS))
 }
 
 #[cfg(test)]

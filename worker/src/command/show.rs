@@ -6,7 +6,7 @@ mod values;
 use crate::cli::{Section, ShowArgs};
 use crate::console::print;
 use crate::fault::{Exit, Fault, Result};
-use crate::present::{self, Frame, bytes, count};
+use crate::present::{self, Frame, bytes, count, time_ms};
 use crate::summary::account_text;
 use crate::work::{runtime, table_of, version_of};
 use archive::store::Store;
@@ -75,9 +75,12 @@ impl Shown {
         let mut text = format!("{} version {}\n", self.table, state.version);
         text.push_str(&format!("{rows} rows in {files} files, {}\n", bytes(state.bytes())));
         if let Some(made) = &state.provenance {
-            let when = state.committed_ms.map(|ms| format!(" at {}", values::time_ms(ms))).unwrap_or_default();
+            let when = state.committed_ms.map(|ms| format!(" at {}", time_ms(ms))).unwrap_or_default();
             text.push_str(&format!("pipeline {}, run {}{when}\n", made.pipeline, made.run));
             text.push_str(&format!("plan {}, source {}, engine {}\n", made.plan, made.source, made.engine));
+            if let Some(version) = made.origin.restored {
+                text.push_str(&format!("restored from version {version}\n"));
+            }
         }
         text
     }
@@ -108,6 +111,7 @@ impl Shown {
             put("plan", json!(made.plan));
             put("source", json!(made.source));
             put("engine", json!(made.engine));
+            put("restored", json!(made.origin.restored));
         }
         for section in &self.sections {
             match section {

@@ -3,10 +3,9 @@
 use crate::cli::TagArgs;
 use crate::console::print;
 use crate::fault::{Exit, Fault, Result};
-use crate::present::{Align, Frame, Table};
+use crate::present::{Align, Frame, Table, time_ms};
 use crate::work::{now_ms, runtime, table_of, version_of};
 use archive::store::Store;
-use pipeline::time::{MILLI_NS, display};
 use serde_json::json;
 use std::sync::Arc;
 use table::tag::{Existing, Tag, Tagged, remove, set, tags};
@@ -64,7 +63,7 @@ async fn list(store: &Arc<dyn Store>, json: bool) -> Result<String> {
     }
     let mut table = Table::new([("tag", Align::Left), ("version", Align::Right), ("since", Align::Left)]);
     for tag in tags {
-        table.row([tag.name, tag.version.to_string(), display(tag.tagged_ms.saturating_mul(MILLI_NS))]);
+        table.row([tag.name, tag.version.to_string(), time_ms(tag.tagged_ms)]);
     }
     Ok(table.text(Frame::of_stdout()))
 }

@@ -14,6 +14,33 @@ const DECIMALS: i32 = 5;
 /// Powers of ten of the numbers that are written out; others are written as 1.23e20.
 const EXPONENTS: std::ops::Range<i32> = -5..15;
 
+/// A titled table of what is largest, and how many there are of it.
+struct Section {
+    title: &'static str,
+    table: Table,
+    rows: Vec<Vec<String>>,
+    all: u64,
+}
+
+impl Section {
+    /// At most `limit` lines, and how many there are beyond; nothing of nothing.
+    fn text(mut self, limit: usize, frame: Frame) -> String {
+        if self.all == 0 {
+            return String::new();
+        }
+        let (kept, shown) = (self.rows.len(), self.rows.len().min(limit));
+        self.rows.into_iter().take(limit).for_each(|row| self.table.row(row));
+        let mut text = format!("\n{}\n{}", self.title, self.table.text(frame));
+        let rest = self.all.saturating_sub(shown as u64);
+        if rest > 0 {
+            let more =
+                if shown < kept { format!("--limit shows up to {}, ", count(kept as u64)) } else { String::new() };
+            text.push_str(&format!("… and {} more; {more}--parquet FILE writes a line of each column\n", count(rest)));
+        }
+        text
+    }
+}
+
 impl Compared<'_> {
     /// All of it, ending in a newline.
     pub(super) fn text(&self, frame: Frame) -> String {
@@ -26,24 +53,38 @@ impl Compared<'_> {
         if summary.robot_days == 0 {
             return text;
         }
-        self.section(&mut text, "robots' days that differ", days(), summary.robot_days, frame, |table, limit| {
-            summary.days.iter().take(limit).for_each(|day| table.row(day_cells(day)));
-        });
-        let mut changed: Vec<(usize, &ColumnSummary)> = summary.columns.iter().enumerate().collect();
-        changed.sort_by_key(|(_, column)| std::cmp::Reverse(column.changed));
-        let all = changed.len() as u64;
-        self.section(&mut text, "columns, over those robots' days", columns(), all, frame, |table, limit| {
-            changed.iter().take(limit).for_each(|(at, column)| table.row(column_cells(self.column(*at), column)));
-        });
-        self.section(&mut text, "largest shifts", shifts(), summary.shifted, frame, |table, limit| {
-            summary.shifts.iter().take(limit).for_each(|shift| table.row(self.shift_cells(shift)));
-        });
-        let largest = summary.changes();
-        let all = summary.columns.iter().map(|column| column.changed).sum();
-        self.section(&mut text, "largest changes", changed_cells(), all, frame, |table, limit| {
-            largest.iter().take(limit).for_each(|change| table.row(self.change_cells(change)));
-        });
+        for section in [self.days(), self.columns(), self.shifts(), self.changes()] {
+            text.push_str(&section.text(self.args.limit, frame));
+        }
         text
+    }
+
+    fn days(&self) -> Section {
+        let summary = self.diff.summary();
+        let rows = summary.days.iter().map(day_cells).map(Vec::from).collect();
+        Section { title: "robots' days that differ", table: days(), rows, all: summary.robot_days }
+    }
+
+    fn columns(&self) -> Section {
+        let mut columns: Vec<(usize, &ColumnSummary)> = self.diff.summary().columns.iter().enumerate().collect();
+        columns.sort_by_key(|(_, column)| std::cmp::Reverse(column.changed));
+        let cells = |(at, column): (usize, &ColumnSummary)| Vec::from(column_cells(self.column(at), column));
+        let rows: Vec<_> = columns.into_iter().map(cells).collect();
+        let all = rows.len() as u64;
+        Section { title: "columns, over those robots' days", table: columns_table(), rows, all }
+    }
+
+    fn shifts(&self) -> Section {
+        let summary = self.diff.summary();
+        let rows = summary.shifts.iter().map(|shift| Vec::from(self.shift_cells(shift))).collect();
+        Section { title: "largest shifts", table: shifts(), rows, all: summary.shifted }
+    }
+
+    fn changes(&self) -> Section {
+        let summary = self.diff.summary();
+        let rows = summary.changes().into_iter().map(|change| Vec::from(self.change_cells(change))).collect();
+        let all = summary.columns.iter().map(|column| column.changed).sum();
+        Section { title: "largest changes, five of a column at most", table: changes(), rows, all }
     }
 
     /// The differences of the schemas, as many as a table has lines.
@@ -54,30 +95,6 @@ impl Compared<'_> {
             texts.push(format!("{} more", changes.len() - texts.len()));
         }
         if texts.is_empty() { "the same".into() } else { texts.join(", ") }
-    }
-
-    /// A titled table of at most `--limit` lines, and how many there are beyond.
-    fn section(
-        &self,
-        text: &mut String,
-        title: &str,
-        mut table: Table,
-        all: u64,
-        frame: Frame,
-        fill: impl FnOnce(&mut Table, usize),
-    ) {
-        fill(&mut table, self.args.limit);
-        let shown = table.rows() as u64;
-        if all == 0 {
-            return;
-        }
-        text.push_str(&format!("\n{title}\n{}", table.text(frame)));
-        if shown < all {
-            let rest = count(all - shown);
-            text.push_str(&format!(
-                "… and {rest} more; --limit shows more, --parquet FILE writes all robots' days and columns\n"
-            ));
-        }
     }
 
     fn shift_cells(&self, shift: &Shift) -> [String; 7] {
@@ -143,7 +160,7 @@ fn day_cells(day: &RobotDay) -> [String; 7] {
     [day.robot.clone(), day.date.clone(), before, after, added, removed, changed]
 }
 
-fn columns() -> Table {
+fn columns_table() -> Table {
     Table::new([
         ("column", Align::Left),
         ("changed", Align::Right),
@@ -176,7 +193,7 @@ fn shifts() -> Table {
     ])
 }
 
-fn changed_cells() -> Table {
+fn changes() -> Table {
     Table::new([
         ("robot", Align::Left),
         ("time", Align::Left),
@@ -237,6 +254,19 @@ mod tests {
     fn numbers_have_six_digits_and_no_more_than_needed() {
         let values = [0.0, 1.5, -0.000123456789, 1234567.8, 5e-9, f64::INFINITY, 100.0, 0.1 + 0.2];
         assert_eq!(values.map(number), ["0", "1.5", "-0.000123457", "1234568", "5.00000e-9", "inf", "100", "0.3"]);
+    }
+
+    #[test]
+    fn a_section_says_what_it_leaves_out() {
+        let section = |all| {
+            let rows = (0..3).map(|n| vec![n.to_string()]).collect();
+            Section { title: "numbers", table: Table::new([("n", Align::Right)]), rows, all }
+        };
+        let end = |limit, all| section(all).text(limit, Frame::Plain).lines().last().unwrap_or_default().to_owned();
+        assert_eq!(end(2, 5), "… and 3 more; --limit shows up to 3, --parquet FILE writes a line of each column");
+        assert_eq!(end(3, 5), "… and 2 more; --parquet FILE writes a line of each column");
+        assert_eq!(end(9, 3), "| 2 |");
+        assert_eq!(section(0).text(9, Frame::Plain), "");
     }
 
     #[test]
