@@ -17,6 +17,7 @@ use table::checkpoint::checkpoint;
 use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
 use table::delta::Origin;
+use table::drift;
 use table::gates::judge;
 use table::history::changes;
 use table::layout;
@@ -46,7 +47,8 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str, started_ms: Opti
     let mut account = Account::default();
     ledger.accounts().for_each(|shard| account.merge(shard));
     let failed = ledger.count(LineState::Failed) as u64;
-    let gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
+    let mut gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
+    gates.extend(drifted(work, base.as_ref(), &ledger).await?);
     let changes = changes(work.result.as_ref(), base.as_ref(), &plan.meaning, ENGINE).await?;
     let publication = Publication {
         run: run.to_owned(),
@@ -65,6 +67,15 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str, started_ms: Opti
     };
     let (version, published) = make_version(&work.result, &publication).await?;
     Ok(Committed { version, published, account, ledger: publication.ledger })
+}
+
+/// A sentence for each gate of `tolerate.drift` that the version would not pass. A first version has no base.
+async fn drifted(work: &Work, base: Option<&TableState>, ledger: &Ledger) -> Result<Vec<String>, Fault> {
+    let gates = &work.pipeline().tolerate.drift;
+    match base.filter(|_| !gates.is_empty()) {
+        Some(base) => Ok(drift::judge(&work.result, gates, base, &work.compiled.schema(), ledger).await?),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Publishes, and writes a checkpoint when one is due. Returns the version to speak of and whether this call made it.

@@ -19,6 +19,7 @@ mod summary;
 pub use crate::cell::Value;
 pub use compare::{Change, ColumnDay, RobotDay, RowCounts, Statistics};
 pub use lines::LineWriter;
+pub(crate) use schema::compare as common;
 pub use schema::{Column, SchemaChange};
 pub use summary::{ColumnSummary, Shift, Summary};
 

@@ -16,6 +16,7 @@ pub mod commit;
 pub mod decide;
 pub mod delta;
 pub mod diff;
+pub mod drift;
 pub mod error;
 pub mod gates;
 pub mod history;

@@ -10,6 +10,7 @@ use crate::rows::first_rows;
 use crate::testing::{Fault, Faulty, memory, rows, schema};
 use archive::folder::{FolderStore, MissingRoot};
 use archive::store::Put;
+use pipeline::pipeline::Drift;
 use pipeline::time::Span;
 use std::time::Duration;
 
@@ -356,6 +357,25 @@ async fn a_version_whose_files_are_gone_is_not_restored() {
     store.delete(&zero.files[0].path).await.unwrap();
     let error = restoration_of(&store, 0, "p").await.unwrap_err().to_string();
     assert!(error.contains("1 of its 1 data files are gone") && error.contains(&zero.files[0].path), "{error}");
+}
+
+#[tokio::test]
+async fn drift_is_judged_on_whole_versions_and_every_file_is_read_once() {
+    let store = memory();
+    let zero = table(&store).await;
+    let kept = zero.ledger(&store).await.unwrap().lines;
+    let next = Ledger { lines: [kept.clone(), vec![shard(&store, "k2", 19_001, 1_000).await]].concat() };
+    let drift =
+        |mean_shift| Drift { columns: vec!["speed_*".to_owned()], null_share: None, mean_shift: Some(mean_shift) };
+    let judged =
+        async |gates: &[Drift], ledger: &Ledger| crate::drift::judge(&store, gates, &zero, &schema(), ledger).await;
+    let told = judged(&[drift(3.0)], &next).await.unwrap();
+    // Before: 0.5 and 1; after: these, and 0.5 … 499.5 where the row is no multiple of three.
+    assert!(told[0].starts_with("the mean of `speed_v` went from 0.75 to 249.0"), "{told:?}");
+    assert_eq!(told.len(), 2, "speed_dt_us went too: {told:?}");
+    assert!(judged(&[drift(1e6)], &next).await.unwrap().is_empty());
+    store.delete(&zero.files[0].path).await.unwrap();
+    assert!(judged(&[drift(3.0)], &Ledger { lines: kept }).await.unwrap().is_empty(), "the same files are not read");
 }
 
 #[tokio::test]
