@@ -4,6 +4,7 @@ mod bad_input;
 mod effort;
 mod figures;
 mod golden;
+mod history;
 mod python;
 mod refused;
 mod sharding;
