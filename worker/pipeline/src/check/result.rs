@@ -140,7 +140,11 @@ pub(super) fn check_drift(pipeline: &Pipeline, desk: &mut Desk) {
                     Some(nearest) => format!("did you mean {nearest}?"),
                     None => "write names of result columns such as current_j0, with * for any characters".to_owned(),
                 };
-                desk.report(&path, format!("is {pattern}, which matches no column of the result that can drift"), remedy);
+                desk.report(
+                    &path,
+                    format!("is {pattern}, which matches no column of the result that can drift"),
+                    remedy,
+                );
             }
         }
     }
