@@ -243,7 +243,7 @@ fn a_gate_on_a_column_that_is_not_there_is_a_mistake() {
 
 #[test]
 fn a_diff_of_a_fleet_agrees_with_the_rows_themselves() {
-    let (place, file) = fleet(4, 26, 4, false);
+    let (place, file) = fleet(4, 2, 4, false);
     let words = fs::read_to_string(&file).unwrap();
     // Each version is cut otherwise, so a robot's day lies in other files each time.
     let publish = |words: &str, shards: &str| {
@@ -253,7 +253,7 @@ fn a_diff_of_a_fleet_agrees_with_the_rows_themselves() {
         );
         program::run(&file).expect(0);
     };
-    publish(&words, "1Mi");
+    publish(&words, "200Ki");
     let narrow = change(&words, "tolerance: 200ms", "tolerance: 20ms");
     publish(&narrow, "3Mi");
     publish(&narrow, "10Gi");
@@ -271,5 +271,5 @@ fn a_diff_of_a_fleet_agrees_with_the_rows_themselves() {
     assert!(columns.iter().any(|column| column["changed"].as_u64() > Some(100)), "{diff:#}");
     let files = |version: &str| json(&file, &format!("show --section ledger --version {version}"))["files"].as_u64();
     assert!(files("0") > files("1") && files("1") > files("2"), "the cuts differ");
-    verb(&file, "diff 1 2").expect(0).says("2 compared").says("no row differs");
+    verb(&file, "diff 1 2").expect(0).says("1 compared").says("no row differs");
 }

@@ -2,10 +2,10 @@
 
 use crate::commit::{Committed, commit};
 use crate::fault::{Exit, Fault};
-use crate::plan::{Ask, Planned, load, plan};
-use crate::shard::{shard, write_failure};
+use crate::plan::{Ask, Planned, plan, sources_of};
+use crate::shard::{Shards, write_failure};
 use crate::work::{Work, now_ms};
-use pipeline::plan::Plan;
+use pipeline::plan::{Bucket, Part, Plan};
 use tokio::runtime::Handle;
 
 /// How often a run plans anew when its input or its base changed under it.
@@ -63,25 +63,26 @@ fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch, started_ms:
     }
 }
 
-/// Computes the shards of those indices, one after the other. A shard that fails by itself does not stop the others; a stop,
-/// a store that is away and a changed input do.
+/// Computes the shards of those indices, one after the other, neighbours in time next to each other. A shard that fails by
+/// itself does not stop the others; a stop, a store that is away and a changed input do.
 pub(crate) fn shards(
     work: &Work,
     runtime: &Handle,
     plan: &Plan,
-    indices: Vec<usize>,
+    mut indices: Vec<usize>,
     watch: &dyn Watch,
 ) -> Result<Vec<Fault>, Fault> {
-    let gone = || Fault::request(format!("{}: the source version of the plan is gone; plan again", work.result));
-    let sources = runtime.block_on(load(work, &plan.source))?.ok_or_else(gone)?;
+    let sources = runtime.block_on(sources_of(work, plan))?;
     let hash = plan.hash();
     let mut failed = Vec::new();
-    for index in indices {
+    indices.sort_by_key(|index| reading_order(plan.shards[*index].part));
+    let parts: Vec<Part> = indices.iter().map(|index| plan.shards[*index].part).collect();
+    let mut shards = Shards::new(work, runtime, &sources)?;
+    for (place, index) in indices.into_iter().enumerate() {
         work.stop.check()?;
         let one = &plan.shards[index];
-        let Err(fault) = shard(work, runtime, &sources, one, &|members, bytes| watch.passed(members, bytes)) else {
-            continue;
-        };
+        let seen = |members, bytes| watch.passed(members, bytes);
+        let Err(fault) = shards.compute(one, &parts[place + 1..], &seen) else { continue };
         if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
             return Err(fault);
         }
@@ -90,4 +91,11 @@ pub(crate) fn shards(
         failed.push(fault);
     }
     Ok(failed)
+}
+
+/// Robots first, then time: a shard and the one after it then read the same members about the border between them, and what
+/// they share is little.
+fn reading_order(part: Part) -> (u64, u8, i64) {
+    let Bucket { bits, value } = part.bucket;
+    (if bits == 0 { 0 } else { value << (64 - u32::from(bits)) }, bits, part.span.from_ns)
 }

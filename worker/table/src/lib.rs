@@ -18,6 +18,7 @@ pub mod delta;
 pub mod diff;
 pub mod drift;
 pub mod error;
+pub mod estimate;
 pub mod gates;
 pub mod history;
 pub mod layout;

@@ -9,7 +9,7 @@
 //! ```
 
 use crate::member::{Member, Stamp};
-use crate::time::{DAY_NS, Span};
+use crate::time::{DAY_NS, Day, Span};
 use serde::{Deserialize, Serialize};
 
 /// The robots whose hash starts with `bits` bits equal to `value`; no bits: all robots.
@@ -28,6 +28,12 @@ impl Bucket {
     /// Whether a robot of that hash (see [`robot_hash`]) is in it.
     pub fn holds(self, hash: u64) -> bool {
         self.bits == 0 || hash >> (64 - u32::from(self.bits)) == self.value
+    }
+
+    /// Whether some robot may be in both.
+    pub fn meets(self, other: Self) -> bool {
+        let (short, long) = if self.bits <= other.bits { (self, other) } else { (other, self) };
+        long.value >> (long.bits - short.bits) == short.value
     }
 
     /// The two halves: next bit 0, next bit 1.
@@ -92,6 +98,12 @@ impl Sight {
         })
     }
 
+    /// The days that rows may lie in whose observations lie in `window`.
+    pub(super) fn days(self, window: Span) -> impl Iterator<Item = Day> {
+        let last_ns = window.to_ns.saturating_sub(1).saturating_add(self.alive_ns);
+        (Day::of(window.from_ns).0..=Day::of(last_ns).0).map(Day)
+    }
+
     /// The observations that a part sees.
     ///
     /// Besides the reach of the rules it holds whatever can be a duplicate of an own member's observation, so that the
@@ -107,6 +119,13 @@ impl Sight {
 }
 
 impl Part {
+    /// Whether some member may be read by both parts; a day with a member that is stamped by the day is not cut in time.
+    pub fn shares(&self, sight: Sight, other: &Self) -> bool {
+        let strays_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
+        let sees = |part: &Self| sight.context(part.span).widen(strays_ns, strays_ns);
+        self.bucket.meets(other.bucket) && sees(self).intersect(sees(other)).is_some()
+    }
+
     /// What `member` is to this part. `robot` is its robot's hash where that is known from its name.
     pub fn role(&self, sight: Sight, stamp: Stamp, robot: Option<u64>) -> Option<Role> {
         if robot.is_some_and(|hash| !self.bucket.holds(hash)) {
