@@ -5,6 +5,7 @@ mod changes;
 mod effort;
 mod figures;
 mod golden;
+mod history;
 mod python;
 mod refused;
 mod sharding;
