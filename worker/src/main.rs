@@ -14,6 +14,7 @@ mod progress;
 mod run;
 mod shard;
 mod simulate;
+mod split;
 mod stop;
 mod summary;
 mod words;

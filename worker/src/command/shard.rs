@@ -6,6 +6,7 @@ use crate::fault::{Exit, Fault, Result};
 use crate::plan::{read, sources_of};
 use crate::present::count;
 use crate::shard::{Shards, write_failure};
+use crate::split::split;
 use crate::words;
 use crate::work::{Work, runtime};
 
@@ -25,6 +26,7 @@ pub(crate) fn shard(args: &ShardArgs, context: &Context) -> Result {
             Ok(Exit::Done)
         }
         Err(fault) => {
+            let (fault, _) = split(&work, runtime.handle(), one.part, fault)?;
             if fault.exit() != Exit::Stopped {
                 write_failure(&work, runtime.handle(), &args.plan, one, &fault)?;
             }

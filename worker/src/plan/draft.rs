@@ -18,6 +18,7 @@ use pipeline::plan::{
 };
 use pipeline::time::Day;
 use std::collections::{BTreeSet, HashMap};
+use table::splits::read_splits;
 
 /// Drafts the parts of the range: what they were cut from, and what each reads. A part that reads nothing is left out.
 pub(super) async fn draft(
@@ -26,9 +27,11 @@ pub(super) async fn draft(
     range: Option<DayRange>,
     before: Option<&Plan>,
 ) -> Result<(Cut, Vec<Drafted>), Fault> {
-    let words = words(work);
+    let too_large = read_splits(work.result.as_ref()).await?;
+    let words = words(work, &too_large);
     let outline = Outline::new(sight(work.pipeline()), sources.cells());
-    let drafting = Drafting { work, sources, known: Known::of(before, &words), sight: sight(work.pipeline()), outline };
+    let drafting =
+        Drafting { work, sources, known: Known::of(before, &words), sight: sight(work.pipeline()), outline, too_large };
     let (days, whole, parts) = if drafting.outline.is_timeless() {
         let (digest, parts) = drafting.whole(range).await?;
         (Vec::new(), digest, parts)
@@ -40,11 +43,11 @@ pub(super) async fn draft(
     Ok((Cut { words, days, whole }, drafted))
 }
 
-/// A name for the words that cuts depend on besides the members.
-fn words(work: &Work) -> String {
+/// A name for all that cuts depend on besides the members.
+fn words(work: &Work, too_large: &BTreeSet<Part>) -> String {
     let pipeline = work.pipeline();
     let known = robots_known(&pipeline.archive);
-    digest(format!("{:?}", (sight(pipeline), pipeline.shard_bytes, known, &pipeline.robots)).as_bytes())
+    digest(format!("{:?}", (sight(pipeline), pipeline.shard_bytes, known, &pipeline.robots, too_large)).as_bytes())
 }
 
 /// What a draft is made from.
@@ -54,6 +57,8 @@ struct Drafting<'a> {
     known: Known<'a>,
     sight: Sight,
     outline: Outline<'a>,
+    /// Parts that did not fit into a worker's memory.
+    too_large: BTreeSet<Part>,
 }
 
 impl Drafting<'_> {
@@ -65,7 +70,7 @@ impl Drafting<'_> {
             return Ok((digest, parts));
         }
         let survey = self.survey((0..self.sources.objects.len()).collect(), |_| true).await?;
-        Ok((digest, survey.parts_of_all(self.work.pipeline().shard_bytes)))
+        Ok((digest, self.pieces(survey.parts_of_all(self.work.pipeline().shard_bytes))))
     }
 
     /// The parts of each day of the range, and the names of the days' cells.
@@ -82,9 +87,19 @@ impl Drafting<'_> {
             Stamp::Absent => false,
         };
         let survey = self.survey(self.outline.objects_of(&open), of_open).await?;
-        parts.extend(open.iter().map(|day| (*day, survey.parts_of(*day, self.work.pipeline().shard_bytes))));
+        let cut = |day: &Day| (*day, self.pieces(survey.parts_of(*day, self.work.pipeline().shard_bytes)));
+        parts.extend(open.iter().map(cut));
         let in_order = named.iter().flat_map(|(day, _)| parts.remove(day).unwrap_or_default()).collect();
         Ok((named.into_iter().map(|(day, digest)| (day.0, digest)).collect(), in_order))
+    }
+
+    /// The parts, with those that were found too large in pieces, in order.
+    fn pieces(&self, parts: Vec<Part>) -> Vec<Part> {
+        let known = robots_known(&self.work.pipeline().archive);
+        let mut pieces: Vec<Part> =
+            parts.into_iter().flat_map(|part| part.pieces(self.sight, known, &self.too_large)).collect();
+        pieces.sort_unstable();
+        pieces
     }
 
     /// The members of some objects, as far as they are wanted.

@@ -227,8 +227,10 @@ impl Gather<'_> {
         if bytes as u64 <= most {
             return Ok(());
         }
-        let why = "make shards smaller (shards.bytes) or give it more (--memory)";
-        Err(Fault::new(Exit::Memory, format!("the observations of one group of robots need over {most} bytes; {why}")))
+        Err(Fault::new(
+            Exit::Memory,
+            format!("the observations of one group of robots need over {most} bytes of memory"),
+        ))
     }
 }
 

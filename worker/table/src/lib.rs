@@ -34,6 +34,7 @@ pub mod report;
 pub mod restore;
 pub mod rows;
 pub mod sources;
+pub mod splits;
 pub mod state;
 mod statistics;
 pub mod tag;

@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const HOURS: u8 = 24;
 /// A part in time spans at least this many times its context: below that, reading context costs more than it spreads.
 const CONTEXTS_MIN: i64 = 4;
-/// Deepest halving of the robots: two robots that share so many bits stay together.
-const BUCKET_BITS_MAX: u8 = 32;
 
 /// What the members say about one day.
 #[derive(Debug, Default)]
@@ -114,7 +112,7 @@ impl Survey {
     }
 
     fn halves_by_robot(&self, survey: &DaySurvey, piece: Piece) -> Option<[Piece; 2]> {
-        let divisible = self.robots_known && piece.bucket.bits < BUCKET_BITS_MAX && survey.robots(piece) > 1;
+        let divisible = self.robots_known && piece.bucket.bits < Bucket::BITS_MAX && survey.robots(piece) > 1;
         divisible.then(|| piece.bucket.halves().map(|bucket| Piece { bucket, ..piece }))
     }
 
