@@ -69,7 +69,7 @@ impl Published {
     fn costs(&self, what: &str, least: usize, most: usize, why: &str) {
         let Planned { shards, stale, reasons } = self.plan();
         println!("{what}: {stale} of {shards} shards are computed again");
-        assert!(shards >= 20 && (least..=most).contains(&stale), "{what}: {stale} of {shards}\n{reasons}");
+        assert!(shards >= 18 && (least..=most).contains(&stale), "{what}: {stale} of {shards}\n{reasons}");
         assert!(stale == 0 || reasons.contains(why), "{what}: {reasons}");
         self.run_is_a_run_from_nothing();
     }

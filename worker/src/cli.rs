@@ -1,6 +1,7 @@
 //! The command line: verbs, their flags, and an example of each. No behaviour: that is in [`crate::command`].
 
 use crate::console::Color;
+use crate::fault::Fault;
 use crate::plan::Ask;
 use crate::simulate::Order;
 use crate::work::{Effort, MEMORY_BYTES_MIN, run_id};
@@ -84,7 +85,9 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:
   fleetloom run -f fleet.yaml                                       what changed since the last version
   fleetloom run -f fleet.yaml --range 2026-01-01..2026-01-08        these days only; others are carried over
-  fleetloom run -f fleet.yaml --dry-run                             say what would be computed, and why")]
+  fleetloom run -f fleet.yaml --dry-run                             say what would be computed, and why
+
+A Run document in the files says the range and what to compute anew; a flag overrules it.")]
     Run(RunArgs),
     /// Cut the archive into shards and store the plan (first act of a run)
     #[command(after_help = "Example:\n  fleetloom plan -f fleet.yaml --json | jq -r .hash")]
@@ -196,11 +199,11 @@ pub(crate) struct Scope {
     /// Compute these UTC days only, half-open; the others are carried over unchanged
     #[arg(long, value_name = "FROM..TO", value_parser = day_range)]
     pub(crate) range: Option<DayRange>,
-    /// What to compute anew
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Recompute::Stale)]
-    pub(crate) recompute: Recompute,
+    /// What to compute anew [default: stale]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) recompute: Option<Recompute>,
     /// Name of this run in the table's history [default: made up]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = run_name)]
     pub(crate) run_id: Option<String>,
 }
 
@@ -216,22 +219,52 @@ pub(crate) enum Recompute {
 impl Scope {
     /// What is asked of a plan; a name is made up where none is given.
     pub(crate) fn ask(&self) -> Ask {
-        let recompute = match self.recompute {
-            Recompute::Stale => spec::Recompute::Stale,
-            Recompute::All => spec::Recompute::All,
-        };
+        let recompute = self.recompute.map_or(spec::Recompute::Stale, Recompute::word);
         Ask { run: self.run_id.clone().unwrap_or_else(run_id), range: self.range, recompute }
     }
 
-    /// What the Runs of the files ask, each in turn, where the flags ask nothing; without such a Run one that asks nothing.
-    pub(crate) fn asks(&self, runs: &[&Run]) -> Vec<Ask> {
-        let flags = self.range.is_some() || self.recompute != Recompute::Stale || self.run_id.is_some();
-        if flags || runs.is_empty() {
-            return vec![self.ask()];
+    /// What the Runs of the files ask, each in turn; what a flag says overrules what a Run says. Without a Run, one that asks
+    /// what the flags say.
+    ///
+    /// Errors: one name for several Runs.
+    pub(crate) fn asks(&self, runs: &[&Run]) -> Result<Vec<Ask>, Fault> {
+        if runs.is_empty() {
+            return Ok(vec![self.ask()]);
         }
-        let ask = |run: &&Run| Ask { run: run.name.clone(), range: run.range, recompute: run.recompute };
-        runs.iter().filter(|run| !run.suspend).map(ask).collect()
+        let runs: Vec<&&Run> = runs.iter().filter(|run| !run.suspend).collect();
+        if self.run_id.is_some() && runs.len() > 1 {
+            let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+            let why = "the files hold several Runs, which have names: leave it out, or keep one Run in the files";
+            return Err(Fault::request(format!("--run-id: {why} ({})", names.join(", "))));
+        }
+        let ask = |run: &&Run| Ask {
+            run: self.run_id.clone().unwrap_or_else(|| run.name.clone()),
+            range: self.range.or(run.range),
+            recompute: self.recompute.map_or(run.recompute, Recompute::word),
+        };
+        Ok(runs.into_iter().map(ask).collect())
     }
+}
+
+impl Recompute {
+    fn word(self) -> spec::Recompute {
+        match self {
+            Self::Stale => spec::Recompute::Stale,
+            Self::All => spec::Recompute::All,
+        }
+    }
+}
+
+/// Longest name of a run: that of a Kubernetes object.
+const RUN_NAME_MAX: usize = 63;
+
+/// A name that a history, a metric and an object's name can hold.
+fn run_name(text: &str) -> Result<String, String> {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if (1..=RUN_NAME_MAX).contains(&text.len()) && text.bytes().all(fine) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("write 1 to {RUN_NAME_MAX} letters, digits, `-`, `_` or `.`"))
 }
 
 /// `fleetloom check`.
@@ -297,7 +330,7 @@ pub(crate) struct CommitArgs {
     #[arg(long, value_name = "HASH")]
     pub(crate) plan: String,
     /// Name of this run in the table's history [default: made up]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = run_name)]
     pub(crate) run_id: Option<String>,
     /// Print the summary as JSON
     #[arg(long)]
@@ -320,8 +353,8 @@ pub(crate) struct ShowArgs {
     #[arg(long, value_name = "V", value_parser = VersionName::parse, default_value = "latest")]
     pub(crate) version: VersionName,
     /// How many rows
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) rows: usize,
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rows: u32,
     /// What to show; may be given several times [default: all]
     #[arg(long, value_name = "PART", value_enum)]
     pub(crate) section: Vec<Section>,
@@ -548,11 +581,16 @@ mod tests {
             _ => panic!("not run"),
         };
         let (backfill, later) = (run("backfill", false), run("later", true));
+        let asks = |flags: &[&str], runs: &[&Run]| scope(flags).asks(runs).unwrap();
         let names =
-            |flags: &[&str], runs: &[&Run]| scope(flags).asks(runs).into_iter().map(|ask| ask.run).collect::<Vec<_>>();
+            |flags: &[&str], runs: &[&Run]| asks(flags, runs).into_iter().map(|ask| ask.run).collect::<Vec<_>>();
         assert_eq!(names(&[], &[&backfill, &later]), ["backfill"]);
         assert_eq!(names(&["--run-id", "mine"], &[&backfill]), ["mine"]);
         assert_eq!(names(&[], &[]).len(), 1);
+        assert_eq!(asks(&["--run-id", "mine"], &[&backfill])[0].recompute, spec::Recompute::All);
+        assert_eq!(asks(&["--recompute", "stale"], &[&backfill])[0].recompute, spec::Recompute::Stale);
+        assert!(scope(&["--run-id", "mine"]).asks(&[&backfill, &backfill]).is_err());
+        assert!(run_name("").is_err() && run_name("a\nb").is_err() && run_name("ur3-stops.1_a").is_ok());
     }
 
     #[test]

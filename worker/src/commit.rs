@@ -18,7 +18,7 @@ use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
 use table::delta::Origin;
 use table::drift;
-use table::gates::judge;
+use table::gates::{Shards, judge};
 use table::history::changes;
 use table::layout;
 use table::ledger::{Failure, Ledger, LedgerLine, LineState};
@@ -46,8 +46,7 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str, started_ms: Opti
     let ledger = ledger(work, plan, base.as_ref()).await?;
     let mut account = Account::default();
     ledger.accounts().for_each(|shard| account.merge(shard));
-    let failed = ledger.count(LineState::Failed) as u64;
-    let mut gates = judge(work.pipeline(), &account, failed, ledger.lines.len() as u64);
+    let mut gates = judge(work.pipeline(), &account, shards(&ledger));
     gates.extend(drifted(work, base.as_ref(), &ledger).await?);
     let changes = changes(work.result.as_ref(), base.as_ref(), &plan.meaning, ENGINE).await?;
     let publication = Publication {
@@ -86,6 +85,14 @@ pub(crate) async fn make_version(result: &Arc<dyn Store>, publication: &Publicat
         tracing::warn!(version, %error, "no checkpoint was written; the table is complete without it");
     }
     Ok((version, published))
+}
+
+/// Its shards by what became of them.
+fn shards(ledger: &Ledger) -> Shards {
+    let failed = ledger.lines.iter().filter(|line| line.state == LineState::Failed);
+    let tried = |line: &&LedgerLine| line.failure.as_ref().is_some_and(|failure| failure.attempts > 0);
+    let (tried, untried): (Vec<_>, Vec<_>) = failed.partition(tried);
+    Shards { all: ledger.lines.len() as u64, failed: tried.len() as u64, untried: untried.len() as u64 }
 }
 
 /// Hash of the words that touch rows.
@@ -132,8 +139,8 @@ async fn carried(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<
     let made_by = base.provenance.as_ref().map(|provenance| provenance.meaning.as_str());
     if !lines.is_empty() && made_by != Some(meaning_hash(plan).as_str()) {
         return Err(Fault::request(
-            "the days outside the range were made by another meaning of the pipeline and cannot be carried over; run without \
-             --range to recompute all days",
+            "the days outside the range were made by other words and cannot be carried over; recompute all days \
+             once: without --range, and without `range` in a Run",
         ));
     }
     Ok(lines)
@@ -209,7 +216,10 @@ fn version_of(result: &Arc<dyn Store>, outcome: Outcome) -> Result<(u64, bool), 
         Outcome::AlreadyPublished { version } | Outcome::NothingToDo { version } => Ok((version, false)),
         Outcome::Refused(Why::Gates(gates)) => Err(Fault::new(
             Exit::Gate,
-            format!("{result}: nothing published: {}; loosen `tolerate` or mend the data", gates.join("; ")),
+            format!(
+                "{result}: nothing published: {}; compute what is missing, mend the data, or loosen `tolerate`",
+                gates.join("; ")
+            ),
         )),
         Outcome::Refused(why) => Err(Fault::request(format!("{result}: nothing published: {why}"))),
         Outcome::Conflict { version, other } => {

@@ -41,7 +41,7 @@ impl Console {
     /// Sends logs to stderr: those of `level` and above of our own parts, warnings of all others.
     pub(crate) fn log(&self, level: &str) {
         let filter = EnvFilter::new(format!(
-            "warn,fleetloom={level},pipeline={level},archive={level},engine={level},table={level},\
+            "warn,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off,fleetloom={level},pipeline={level},archive={level},engine={level},table={level},\
              fleetloom_pipeline={level},fleetloom_archive={level},fleetloom_engine={level},fleetloom_table={level}"
         ));
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.color).with_writer(self.clone());

@@ -113,7 +113,8 @@ impl Fault {
         let mut lines = vec![self.message.clone()];
         let mut next = self.source();
         while let Some(cause) = next {
-            let line = cause.to_string();
+            // Causes from libraries may bring a backtrace with them.
+            let line = cause.to_string().lines().next().unwrap_or_default().to_owned();
             if !lines.last().is_some_and(|last| last.contains(&line)) {
                 lines.push(line);
             }
@@ -182,7 +183,6 @@ impl From<TableError> for Fault {
         let exit = match (&error, error.store_error()) {
             (_, Some(error)) => store_exit(error),
             (TableError::Unwritable { .. }, None) => Exit::Broken,
-            (TableError::Delta { .. }, None) => Exit::Storage,
             (_, None) => Exit::Request,
         };
         Self::caused(exit, error)

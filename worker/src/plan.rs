@@ -136,6 +136,7 @@ fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) ->
     let pattern = work.pipeline().archive.objects.text.as_str();
     let there = match listing.ignored {
         0 => "nothing is there".to_owned(),
+        1 => format!("another is there: {}", listing.ignored_examples.join(", ")),
         ignored => format!("{ignored} others are there, such as {}", listing.ignored_examples.join(", ")),
     };
     let what = format!("{}: no object matches `objects: {pattern}`; {there}", work.source);

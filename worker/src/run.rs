@@ -114,7 +114,7 @@ pub(crate) fn shards(
         if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
             return Err(fault);
         }
-        let (fault, was_split) = split(work, runtime, one.part, fault)?;
+        let (fault, was_split) = split(work, runtime, one.part, shards.robots(), fault)?;
         if was_split {
             tracing::warn!(shard = index, %fault, "a shard did not fit into memory");
         } else {

@@ -24,6 +24,7 @@ use gather::Gather;
 use pipeline::member::Member;
 use pipeline::plan::{Part, Role, Shard, robots_known, sight};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use table::layout;
 use table::ledger::Failure;
 use table::part::PartWriter;
@@ -52,6 +53,7 @@ pub(crate) struct Shards<'a> {
     sources: &'a Sources,
     plan: Arc<DecodePlan>,
     carry: Carry,
+    robots: usize,
 }
 
 impl<'a> Shards<'a> {
@@ -59,7 +61,7 @@ impl<'a> Shards<'a> {
     pub(crate) fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources) -> Result<Self, Fault> {
         let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
         let carry = Carry::new(work.effort.room_bytes() / CARRIED_SHARE);
-        Ok(Self { work, runtime, sources, plan: Arc::new(plan), carry })
+        Ok(Self { work, runtime, sources, plan: Arc::new(plan), carry, robots: 0 })
     }
 
     /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
@@ -89,10 +91,18 @@ impl<'a> Shards<'a> {
             later: self.neighbours(shard.part, later),
             plan: Arc::clone(&self.plan),
             id: Uuid::new_v4().simple().to_string(),
+            robots: AtomicUsize::new(0),
             clock: Clock::default(),
             seen,
         };
-        attempt.run(&mut self.carry)
+        let report = attempt.run(&mut self.carry);
+        self.robots = attempt.robots.into_inner();
+        report
+    }
+
+    /// Robots of the shard that was computed last.
+    pub(crate) fn robots(&self) -> usize {
+        self.robots
     }
 
     /// Those of the shards to come that may read a member that this one reads, with their turns.
@@ -133,6 +143,8 @@ struct Attempt<'a> {
     later: Vec<(Turn, Part)>,
     plan: Arc<DecodePlan>,
     id: String,
+    /// How many robots it met.
+    robots: AtomicUsize,
     clock: Clock,
     seen: &'a (dyn Fn(u64, u64) + Sync),
 }
@@ -178,6 +190,7 @@ impl Attempt<'_> {
         while let Some(picks) = self.next(&mut walk)? {
             picks.iter().for_each(|pick| census.add(pick));
         }
+        self.robots.store(census.robots(), Ordering::Relaxed);
         let bytes_max = self.chunk_bytes(&census);
         let mut chunks = census.chunks(bytes_max);
         let mut walk = self.walk();

@@ -8,12 +8,21 @@ use tokio::runtime::Handle;
 
 /// Leaves word to the next plan where a shard ended for want of memory and can be cut. Says whether it did, and the fault with
 /// what follows from it.
-pub(crate) fn split(work: &Work, runtime: &Handle, part: Part, fault: Fault) -> Result<(Fault, bool), Fault> {
+///
+/// `robots` is how many the shard holds: to halve one is no use.
+pub(crate) fn split(
+    work: &Work,
+    runtime: &Handle,
+    part: Part,
+    robots: usize,
+    fault: Fault,
+) -> Result<(Fault, bool), Fault> {
     if fault.exit() != Exit::Memory {
         return Ok((fault, false));
     }
     let pipeline = work.pipeline();
-    if part.halves(sight(pipeline), robots_known(&pipeline.archive)).is_none() {
+    let by_robot = robots > 1 && robots_known(&pipeline.archive);
+    if part.halves(sight(pipeline), by_robot).is_none() {
         let end = "the shard cannot be cut any smaller: give it more (--memory, or `workers.resources`)";
         return Ok((fault.with_remedy(end), false));
     }

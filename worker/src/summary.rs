@@ -4,6 +4,7 @@
 
 use crate::memory::peak_bytes;
 use crate::present::{bytes, count, duration, share};
+use archive::listing::Listing;
 use engine::account::{Account, Counts, EventAccount, JoinAccount, SignalAccount};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -34,6 +35,15 @@ pub(crate) struct Summary<'a> {
     pub(crate) account: &'a Account,
     /// All shards of the version.
     pub(crate) ledger: &'a Ledger,
+    /// What this command read, and how long it took; `None`: it only published.
+    pub(crate) read: Option<Read<'a>>,
+}
+
+/// What a run read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Read<'a> {
+    /// The archive as it was listed.
+    pub(crate) listing: &'a Listing,
     /// From the first listing to the published version.
     pub(crate) elapsed: Duration,
 }
@@ -44,8 +54,13 @@ impl Summary<'_> {
         let made = if self.published { "published" } else { "nothing changed" };
         let mut lines = Lines::default();
         lines.add("shards", self.shards());
+        if let Some(ignored) = self.read.and_then(|read| ignored(read.listing)) {
+            lines.add("ignored", ignored);
+        }
         lines.account(self.account);
-        lines.add("speed", self.speed());
+        if let Some(read) = self.read {
+            lines.add("speed", self.speed(read.elapsed));
+        }
         lines.add("memory", format!("peak {}", bytes(peak_bytes())));
         lines.add("table", format!("{} version {}", self.table, self.version));
         format!("{}: version {} ({made})\n{}", self.pipeline, self.version, lines.0)
@@ -67,7 +82,8 @@ impl Summary<'_> {
             "account": self.account,
             "jsonBytesRead": json_bytes,
             "storedBytesRead": stored_bytes,
-            "elapsedMs": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "objectsIgnored": self.read.map(|read| read.listing.ignored),
+            "elapsedMs": self.read.map(|read| u64::try_from(read.elapsed.as_millis()).unwrap_or(u64::MAX)),
             "peakMemoryBytes": peak_bytes(),
         })
     }
@@ -79,14 +95,14 @@ impl Summary<'_> {
         if some.is_empty() { "none".into() } else { some.join(", ") }
     }
 
-    fn speed(&self) -> String {
+    fn speed(&self, elapsed: Duration) -> String {
         let (json_bytes, stored_bytes) = self.read_bytes();
+        let time = duration(elapsed);
         if json_bytes == 0 {
-            return format!("nothing read in {}", duration(self.elapsed));
+            return format!("nothing read in {time}");
         }
-        let per_s = u128::from(json_bytes) * 1_000_000 / self.elapsed.as_micros().max(1);
+        let per_s = u128::from(json_bytes) * 1_000_000 / elapsed.as_micros().max(1);
         let per_s = u64::try_from(per_s).unwrap_or(u64::MAX);
-        let time = duration(self.elapsed);
         format!("{} of JSON ({} stored) in {time}: {}/s", bytes(json_bytes), bytes(stored_bytes), bytes(per_s))
     }
 
@@ -96,6 +112,15 @@ impl Summary<'_> {
         let members = computed.filter_map(|line| line.account.as_ref()).map(|account| &account.members);
         members.fold((0, 0), |(json, stored), members| (json + members.json_bytes, stored + members.stored_bytes))
     }
+}
+
+/// Objects that the pattern does not match, with some of them: a misspelt name must not vanish without a word.
+fn ignored(listing: &Listing) -> Option<String> {
+    let Listing { ignored, ignored_examples, .. } = listing;
+    let objects = if *ignored == 1 { "object" } else { "objects" };
+    let more = if *ignored > ignored_examples.len() as u64 { ", …" } else { "" };
+    let examples = ignored_examples.join(", ");
+    (*ignored > 0).then(|| format!("{} {objects} that `objects` does not match: {examples}{more}", count(*ignored)))
 }
 
 const LINE_STATES: [LineState; 4] = [LineState::Done, LineState::Reused, LineState::Carried, LineState::Failed];
@@ -273,7 +298,12 @@ mod tests {
         Ledger { lines: vec![line(LineState::Done), line(LineState::Reused)] }
     }
 
-    fn summary<'a>(account: &'a Account, ledger: &'a Ledger) -> Summary<'a> {
+    fn listing() -> Listing {
+        let (objects, source_version) = (Vec::new(), String::new());
+        Listing { objects, source_version, ignored: 1, ignored_examples: vec!["notes.txt".into()] }
+    }
+
+    fn summary<'a>(account: &'a Account, ledger: &'a Ledger, listing: &'a Listing) -> Summary<'a> {
         Summary {
             pipeline: "aborts",
             run: "r1",
@@ -284,7 +314,7 @@ mod tests {
             published: true,
             account,
             ledger,
-            elapsed: Duration::from_millis(500),
+            read: Some(Read { listing, elapsed: Duration::from_millis(500) }),
         }
     }
 
@@ -292,13 +322,14 @@ mod tests {
     fn the_summary_tells_everything_once() {
         let account = account();
         let ledger = ledger(&account);
-        let text = summary(&account, &ledger).text();
+        let text = summary(&account, &ledger, &listing()).text();
         let lines: Vec<_> = text.lines().filter(|line| !line.contains("memory")).collect();
         assert_eq!(
             lines,
             [
                 "aborts: version 3 (published)",
                 "  shards        1 done, 1 reused",
+                "  ignored       1 object that `objects` does not match: notes.txt",
                 "  members       43,200 read, quarantined unreadable 1",
                 "  documents     43,199",
                 "  observations  1,000 read: 990 kept, 3 duplicate, 7 quarantined",
@@ -319,7 +350,7 @@ mod tests {
     fn programs_get_the_account_itself() {
         let account = account();
         let ledger = ledger(&account);
-        let json = summary(&account, &ledger).json();
+        let json = summary(&account, &ledger, &listing()).json();
         assert_eq!(json["shards"], json!({"done": 1, "reused": 1, "carried": 0, "failed": 0}));
         assert_eq!(serde_json::from_value::<Account>(json["account"].clone()).unwrap(), account);
         assert_eq!(json["jsonBytesRead"], 121_500_000);

@@ -8,6 +8,8 @@ use crate::words;
 use pipeline::columns::{Meaning, result_columns};
 use pipeline::pipeline::{Pipeline, Rows};
 use pipeline::reach::reach;
+use pipeline::run::Run;
+use pipeline::spec::Recompute;
 use pipeline::time::words::duration_text;
 
 /// Prints a few lines per pipeline on stdout, and what is worth knowing on stderr.
@@ -16,7 +18,8 @@ pub(crate) fn check(args: &CheckArgs, context: &Context) -> Result {
     for note in &ready.notes {
         context.console.say(&format!("note: {note}"));
     }
-    let text: String = ready.compiled.iter().map(|one| describe(one.pipeline())).collect();
+    let pipelines = ready.compiled.iter().map(|one| describe(one.pipeline()));
+    let text: String = pipelines.chain(ready.runs.iter().map(describe_run)).collect();
     print(&text)?;
     Ok(Exit::Done)
 }
@@ -37,6 +40,14 @@ fn describe(pipeline: &Pipeline) -> String {
     line("context", format!("{} back, {} ahead", duration_text(reach.back_ns), duration_text(reach.forward_ns)));
     line("result", pipeline.spec.result.store.url.clone());
     text
+}
+
+/// A line for a Run, which `run` carries out.
+fn describe_run(run: &Run) -> String {
+    let range = run.range.map_or_else(|| "all days".to_owned(), |range| format!("{} to {}", range.from, range.to));
+    let what = if run.recompute == Recompute::All { "computes everything anew" } else { "computes what changed" };
+    let suspended = if run.suspend { ", suspended: left out" } else { "" };
+    format!("Run {}: ok\n  {:<8} Pipeline {}: {range}, {what}{suspended}\n", run.name, "runs", run.pipeline)
 }
 
 fn rows(pipeline: &Pipeline) -> String {

@@ -9,11 +9,9 @@ use crate::plan::{planned_ms, read};
 use crate::summary::Summary;
 use crate::words;
 use crate::work::{Effort, Work, run_id, runtime};
-use std::time::Instant;
 
 /// Publishes the plan as one version of the table.
 pub(crate) fn commit(args: &CommitArgs, context: &Context) -> Result {
-    let begun = Instant::now();
     let runtime = runtime()?;
     let work = Work::open(words::only(&args.words)?, Effort::default(), context.stop.clone())?;
     let plan = runtime.block_on(read(&work, &args.plan))?;
@@ -30,7 +28,7 @@ pub(crate) fn commit(args: &CommitArgs, context: &Context) -> Result {
         published: committed.published,
         account: &committed.account,
         ledger: &committed.ledger,
-        elapsed: begun.elapsed(),
+        read: None,
     };
     print(&if args.json { format!("{:#}\n", summary.json()) } else { summary.text() })?;
     Ok(Exit::Done)

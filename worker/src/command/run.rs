@@ -8,7 +8,7 @@ use crate::fault::{Exit, Result};
 use crate::plan::{Ask, Planned, plan};
 use crate::progress::Progress;
 use crate::run::{Ran, Watch, run as run_all};
-use crate::summary::Summary;
+use crate::summary::{Read, Summary};
 use crate::words::{self, Ready};
 use crate::work::{Work, runtime};
 use engine::account::Account;
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result {
         for run in runs.iter().filter(|run| run.suspend) {
             context.console.say(&format!("Run {} is suspended; it is left out", run.name));
         }
-        for ask in args.scope.asks(&runs) {
+        for ask in args.scope.asks(&runs)? {
             if args.dry_run {
                 show_plan(&runtime.block_on(plan(&work, &ask))?, args.json)?;
             } else if carry_out(args, context, &work, runtime.handle(), &ask)? && args.strict {
@@ -55,7 +55,7 @@ fn carry_out(args: &RunArgs, context: &Context, work: &Work, runtime: &Handle, a
         published: ran.committed.published,
         account: &ran.committed.account,
         ledger: &ran.committed.ledger,
-        elapsed: begun.elapsed(),
+        read: Some(Read { listing: &ran.planned.listing, elapsed: begun.elapsed() }),
     };
     print(&if args.json { format!("{:#}\n", summary.json()) } else { summary.text() })?;
     Ok(lost(&ran))

@@ -20,13 +20,15 @@ pub(crate) fn shard(args: &ShardArgs, context: &Context) -> Result {
     let out = || Fault::request(format!("--index {index}: plan {} has {shards} shards, numbered from 0", args.plan));
     let one = plan.shards.get(index).ok_or_else(out)?;
     let sources = runtime.block_on(sources_of(&work, &plan))?;
-    match Shards::new(&work, runtime.handle(), &sources)?.compute(one, &[], &|_, _| ()) {
+    let mut computing = Shards::new(&work, runtime.handle(), &sources)?;
+    match computing.compute(one, &[], &|_, _| ()) {
         Ok(report) => {
             context.console.say(&format!("shard {index} of {shards}: {} rows", count(report.rows)));
             Ok(Exit::Done)
         }
         Err(fault) => {
-            let (fault, _) = split(&work, runtime.handle(), one.part, fault)?;
+            let (fault, _) = split(&work, runtime.handle(), one.part, computing.robots(), fault)?;
+            let fault = if fault.exit() == Exit::Changed { fault.with_remedy("plan again") } else { fault };
             if fault.exit() != Exit::Stopped {
                 write_failure(&work, runtime.handle(), &args.plan, one, &fault)?;
             }

@@ -41,13 +41,12 @@ impl Shown {
         let sections = Section::ALL.into_iter().filter(|one| args.section.is_empty() || args.section.contains(one));
         let sections: Vec<_> = sections.collect();
         let state = version_of(store, &args.version).await?;
+        let made = state.ledger(store).await?;
         let wants = |some: &[Section]| some.iter().any(|one| sections.contains(one));
-        let rows = if wants(&[Section::Rows]) { first_rows(store, &state, args.rows).await? } else { Vec::new() };
-        let ledger = if wants(&[Section::Account, Section::Matches, Section::Ledger]) {
-            state.ledger(store).await?
-        } else {
-            Ledger::default()
-        };
+        let rows =
+            if wants(&[Section::Rows]) { first_rows(store, &state, args.rows as usize).await? } else { Vec::new() };
+        let ledger =
+            if wants(&[Section::Account, Section::Matches, Section::Ledger]) { made } else { Ledger::default() };
         let mut account = Account::default();
         ledger.accounts().for_each(|shard| account.merge(shard));
         Ok(Self { table: store.to_string(), state, sections, rows, ledger, account })

@@ -59,6 +59,11 @@ impl Census {
         self.switches as f64 / self.members.max(1) as f64
     }
 
+    /// How many robots there are.
+    pub(crate) fn robots(&self) -> usize {
+        self.by_robot.len()
+    }
+
     /// Chunks of whole robots of at most `bytes_max` stored bytes; one robot is never split.
     pub(crate) fn chunks(self, bytes_max: u64) -> Chunks {
         let mut numbers = BTreeMap::new();

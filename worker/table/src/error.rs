@@ -1,6 +1,6 @@
 //! What a table could not do, by what a caller can do about it.
 
-use archive::store::StoreError;
+use archive::store::{Store, StoreError};
 use deltalake_core::DeltaTableError;
 use parquet::errors::ParquetError;
 use std::error::Error;
@@ -40,7 +40,9 @@ pub enum TableError {
         source: ParquetError,
     },
     /// The Delta log could not be read.
-    #[error("the Delta log of {place} cannot be read")]
+    #[error(
+        "the Delta log of {place} cannot be read; restore the file named below from a backup, or write the result to another URL"
+    )]
     Delta {
         /// The table.
         place: String,
@@ -88,6 +90,11 @@ impl TableError {
     pub(crate) fn delta(place: &impl ToString, source: DeltaTableError) -> Self {
         Self::Delta { place: place.to_string(), source: Box::new(source) }
     }
+}
+
+/// What an error calls an object: its store and its key.
+pub(crate) fn placed(store: &dyn Store, key: &str) -> String {
+    format!("{}/{key}", store.to_string().trim_end_matches('/'))
 }
 
 /// The store's error behind one link of a chain: errors in boxes are links too.

@@ -8,20 +8,37 @@ const LATE: &str = "late";
 
 /// A sentence for each gate of `pipeline` that the account of a version does not pass. Exactly at a gate passes.
 ///
-/// `quarantined` is judged for observations and, apart, for members (or lines); late observations count for `late` only. A
+/// `failed` shards have no rows, of which `untried` were never computed to an end. `quarantined` is judged for observations and, apart, for members (or lines); late observations count for `late` only. A
 /// signal that was joined to no row passes `minMatched`.
-pub fn judge(pipeline: &Pipeline, account: &Account, failed: u64, shards: u64) -> Vec<String> {
+pub fn judge(pipeline: &Pipeline, account: &Account, shards: Shards) -> Vec<String> {
     let signals: Vec<&str> = pipeline.archive.signals.iter().map(|signal| signal.name.as_str()).collect();
     let mut sentences = Vec::new();
-    sentences.extend(too_many_failed(&pipeline.tolerate, failed, shards));
+    sentences.extend(too_many_failed(&pipeline.tolerate, shards));
     sentences.extend(too_much_lost(&pipeline.tolerate, account));
     sentences.extend(too_few_matched(&pipeline.tolerate, &signals, account));
     sentences
 }
 
-fn too_many_failed(tolerate: &Tolerate, failed: u64, shards: u64) -> Option<String> {
+/// The shards of a version, by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shards {
+    /// All.
+    pub all: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those that were never computed to an end, well or badly.
+    pub untried: u64,
+}
+
+fn too_many_failed(tolerate: &Tolerate, shards: Shards) -> Option<String> {
+    let Shards { all, failed, untried } = shards;
     let most = tolerate.failed_shards;
-    (failed > most).then(|| format!("{failed} of {shards} shards failed, tolerate.failedShards is {most}"))
+    (failed + untried > most).then(|| {
+        let counts = [(failed, "failed"), (untried, "were not computed")];
+        let words: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} of {all} shards {what}")).collect();
+        format!("{}, tolerate.failedShards is {most}", words.join(" and "))
+    })
 }
 
 fn too_much_lost(tolerate: &Tolerate, account: &Account) -> Vec<String> {
@@ -126,7 +143,7 @@ mod tests {
     }
 
     fn sentences(tolerate: &Tolerate, account: &Account, failed: u64) -> Vec<String> {
-        let mut sentences = Vec::from_iter(too_many_failed(tolerate, failed, 8));
+        let mut sentences = Vec::from_iter(too_many_failed(tolerate, Shards { all: 8, failed, untried: 0 }));
         sentences.extend(too_much_lost(tolerate, account));
         sentences.extend(too_few_matched(tolerate, &["speed"], account));
         sentences

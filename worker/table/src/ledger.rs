@@ -2,7 +2,7 @@
 //! compares with.
 
 use crate::columns::{integers, text, texts};
-use crate::error::TableError;
+use crate::error::{TableError, placed};
 use crate::layout;
 use crate::part::DataFile;
 use crate::upload::{Layout, ParquetUpload};
@@ -148,6 +148,7 @@ pub async fn write_ledger(
 /// Reads a ledger. Refuses one whose bytes are not those of `hash`.
 pub async fn read_ledger(store: &dyn Store, name: &str, hash: &str) -> Result<Ledger, TableError> {
     let (_, bytes) = store.get(name).await?;
+    let name = &placed(store, name);
     if blake3::hash(&bytes).to_hex().as_str() != hash {
         return Err(TableError::malformed(
             name,

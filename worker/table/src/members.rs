@@ -4,7 +4,7 @@
 //! span of time skips the row groups whose stamps all lie outside.
 
 use crate::columns::text;
-use crate::error::TableError;
+use crate::error::{TableError, placed};
 use crate::layout;
 use crate::object::ParquetObject;
 use crate::upload::{Layout, ParquetUpload};
@@ -94,7 +94,8 @@ pub struct Wanted {
 
 /// Reads a member list chunk by chunk, in archive order.
 pub struct MembersReader {
-    key: String,
+    /// What errors call it.
+    place: String,
     object: u32,
     wanted: Wanted,
     chunks: ParquetRecordBatchStream<ParquetObject>,
@@ -110,6 +111,7 @@ impl MembersReader {
         wanted: Wanted,
     ) -> Result<Option<Self>, TableError> {
         let key = layout::members(content_id);
+        let place = placed(store.as_ref(), &key);
         let list = match ParquetObject::open(store, &key).await {
             Err(TableError::Store(StoreError::NotFound { .. })) => return Ok(None),
             list => list?,
@@ -118,8 +120,8 @@ impl MembersReader {
         let groups = reader.metadata().row_groups().iter().enumerate();
         let groups = groups.filter(|(_, group)| wanted.may_hold(group)).map(|(index, _)| index).collect();
         let chunks = reader.with_row_groups(groups).with_batch_size(CHUNK_MEMBERS).build();
-        let chunks = chunks.map_err(|error| TableError::reading(&key, error))?;
-        Ok(Some(Self { key, object, wanted, chunks, robot: None }))
+        let chunks = chunks.map_err(|error| TableError::reading(&place, error))?;
+        Ok(Some(Self { place, object, wanted, chunks, robot: None }))
     }
 
     /// How many members the list holds where nothing is left out, and their stored bytes.
@@ -139,7 +141,7 @@ impl MembersReader {
 
     /// The next members that `keep` holds for; never an empty chunk; `None` at the end.
     pub async fn next_where(&mut self, keep: impl Fn(&Member) -> bool) -> Result<Option<Vec<Member>>, TableError> {
-        while let Some(batch) = self.chunks.try_next().await.map_err(|error| TableError::reading(&self.key, error))? {
+        while let Some(batch) = self.chunks.try_next().await.map_err(|error| TableError::reading(&self.place, error))? {
             let columns = Columns::of(&batch).ok_or_else(|| self.malformed())?;
             let mut members = Vec::with_capacity(batch.num_rows());
             let wanted = self.wanted;
@@ -158,7 +160,7 @@ impl MembersReader {
     }
 
     fn malformed(&self) -> TableError {
-        TableError::malformed(&self.key, "not a list of members; remove it and run again")
+        TableError::malformed(&self.place, "not a list of members; remove it and run again")
     }
 
     /// The robot's name, shared with the member before: neighbours often have the same.

@@ -1,7 +1,7 @@
 //! Reports: what the accepted attempt at a shard says. The first report of a key wins, for ever; any later plan with the same
 //! key reuses it.
 
-use crate::error::TableError;
+use crate::error::{TableError, placed};
 use crate::layout::{self, REPORTS};
 use crate::part::DataFile;
 use crate::patience::{Patience, Waiting};
@@ -105,8 +105,9 @@ pub async fn read_report(store: &dyn Store, key: &str) -> Result<Option<Report>,
         Err(StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let why =
-        |error: &dyn ToString| TableError::malformed(&name, format!("{}; remove it and run again", error.to_string()));
+    let why = |error: &dyn ToString| {
+        TableError::malformed(&placed(store, &name), format!("{}; remove it and run again", error.to_string()))
+    };
     let report: Report = serde_json::from_slice(&bytes).map_err(|error| why(&error))?;
     if report.format != FORMAT || report.key != key {
         return Err(why(&"it is not the report that its name promises"));

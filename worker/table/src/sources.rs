@@ -1,7 +1,7 @@
 //! Source versions: the objects of the archive as a plan saw them, a line per object and hour of its members' stamps.
 
 use crate::columns::{integers, text, texts};
-use crate::error::TableError;
+use crate::error::{TableError, placed};
 use crate::layout;
 use crate::object::ParquetObject;
 use crate::upload::{Layout, ParquetUpload};
@@ -86,7 +86,8 @@ pub async fn read_sources(store: &Arc<dyn Store>, version: &str) -> Result<Optio
         Err(TableError::Store(StoreError::NotFound { .. })) => return Ok(None),
         list => list?,
     };
-    let reading = |error| TableError::reading(&key, error);
+    let place = placed(store.as_ref(), &key);
+    let reading = |error| TableError::reading(&place, error);
     let mut batches = list.reader(SchemaRef::clone(&SCHEMA)).await?.build().map_err(reading)?;
     let mut objects: Vec<SourceObject> = Vec::new();
     while let Some(batch) = batches.try_next().await.map_err(reading)? {

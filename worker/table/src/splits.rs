@@ -1,6 +1,6 @@
 //! Parts that are cut in two: what workers whose memory did not suffice leave to the next plan.
 
-use crate::error::TableError;
+use crate::error::{TableError, placed};
 use crate::layout::{self, SPLITS};
 use archive::store::{Put, Store, StoreError};
 use futures::TryStreamExt;
@@ -24,7 +24,9 @@ pub async fn read_splits(store: &dyn Store) -> Result<BTreeSet<Part>, TableError
     let mut objects = store.list(SPLITS);
     while let Some(object) = objects.try_next().await? {
         let (_, bytes) = store.get(&object.key).await?;
-        let odd = |error| TableError::malformed(&object.key, format!("not a part of ours ({error}); remove it"));
+        let odd = |error| {
+            TableError::malformed(&placed(store, &object.key), format!("not a part of ours ({error}); remove it"))
+        };
         parts.insert(serde_json::from_slice(&bytes).map_err(odd)?);
     }
     Ok(parts)
