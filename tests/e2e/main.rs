@@ -7,6 +7,7 @@ mod changes;
 mod effort;
 mod figures;
 mod golden;
+mod history;
 mod python;
 mod refused;
 mod sharding;

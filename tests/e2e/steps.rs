@@ -138,6 +138,20 @@ fn what_was_recomputed_on_demand_stays_until_something_changes() {
 }
 
 #[test]
+fn days_that_a_range_carried_over_stay_as_they_are() {
+    let (place, file) = small(&[good("r1", 0)]);
+    place.write("archive/2024-05-03.zip", pack::zip(&[good("r1", 2 * 86_400)]));
+    let file = file.display().to_string();
+    let all = ["run", "-f", &file, "--recompute", "all"];
+    fleetloom(&all).expect(0).says("done");
+    fleetloom(&[&all[..], &["--range", "2024-05-01..2024-05-02"]].concat()).expect(0).says("carried");
+    fleetloom(&["run", "-f", &file]).expect(0).says("nothing changed");
+    assert_eq!(place.versions().len(), 2);
+    place.words(&change(SMALL, "[count, mean]", "[count]"));
+    fleetloom(&[&all[..], &["--range", "2024-05-01..2024-05-02"]].concat()).expect(2).says("recompute all days once");
+}
+
+#[test]
 fn a_table_with_rows_is_not_emptied_by_a_pattern_that_matches_nothing() {
     let (place, file) = small(&[good("r1", 0)]);
     program::run(&file).expect(0);

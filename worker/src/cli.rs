@@ -4,7 +4,7 @@ use crate::console::Color;
 use crate::fault::Fault;
 use crate::plan::Ask;
 use crate::simulate::Order;
-use crate::work::{Effort, MEMORY_BYTES_MIN, run_id};
+use crate::work::{Effort, MEMORY_BYTES_MIN, now_ms, run_id};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use pipeline::pipeline::DayRange;
@@ -12,6 +12,7 @@ use pipeline::run::Run;
 use pipeline::spec;
 use pipeline::time::{Day, words};
 use std::path::PathBuf;
+use table::version::VersionName;
 
 /// Turns archives of robot telemetry into versioned, training-ready feature tables.
 #[derive(Debug, Parser)]
@@ -106,6 +107,29 @@ A Run document in the files says the range and what to compute anew; a flag over
   fleetloom show -f fleet.yaml --version 3 --section rows --rows 20
   fleetloom show -f fleet.yaml --section account --json | jq .account.rows")]
     Show(ShowArgs),
+    /// List the versions of the table: who made them, from what, what changed
+    #[command(after_help = "Examples:
+  fleetloom history -f fleet.yaml
+  fleetloom history -f fleet.yaml --limit 3 --json | jq '.versions[].changes'")]
+    History(HistoryArgs),
+    /// Compare two versions of the table: rows, statistics, the largest changes
+    #[command(after_help = "Examples:
+  fleetloom diff 3 latest -f fleet.yaml
+  fleetloom diff trained 2026-11-01 -f fleet.yaml --json | jq .rows
+  fleetloom diff 3 4 -f fleet.yaml --parquet changes.parquet           a line per robot, day and column")]
+    Diff(DiffArgs),
+    /// Make a new version that holds what an old one held
+    #[command(after_help = "Examples:
+  fleetloom restore 3 -f fleet.yaml
+  fleetloom restore 2026-11-01 -f fleet.yaml                            as it was at the end of that UTC day")]
+    Restore(RestoreArgs),
+    /// Give a version a name, by which it is found and kept; without a name list the tags
+    #[command(after_help = "Examples:
+  fleetloom tag trained 3 -f fleet.yaml
+  fleetloom tag trained latest -f fleet.yaml --force                    move it
+  fleetloom tag trained --delete -f fleet.yaml
+  fleetloom tag -f fleet.yaml                                           list all")]
+    Tag(TagArgs),
     /// Write a simulated fleet's archive, a pipeline over it, and the truth about it
     #[command(after_help = "Examples:
   fleetloom simulate --robots 60 --hours 1 --seed 7 --out fleet         43,200 documents, 121 MB of JSON
@@ -125,6 +149,24 @@ pub(crate) struct Words {
     /// Only this Pipeline of the files
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
+}
+
+/// Which table a verb is about: as [`Words`], but one file a flag, so that the verb's own words may follow.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TableWords {
+    /// YAML file with an Archive and Pipelines; - is stdin; may be given several times
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+    /// The Pipeline whose table is meant, where the files hold several
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
+}
+
+impl TableWords {
+    /// The same as the words of other verbs.
+    pub(crate) fn words(&self) -> Words {
+        Words { files: self.files.clone(), pipeline: self.pipeline.clone() }
+    }
 }
 
 /// What a process may take.
@@ -178,7 +220,8 @@ impl Scope {
     /// What is asked of a plan; a name is made up where none is given.
     pub(crate) fn ask(&self) -> Ask {
         let recompute = self.recompute.map_or(spec::Recompute::Stale, Recompute::word);
-        Ask { run: self.run_id.clone().unwrap_or_else(run_id), range: self.range, recompute }
+        let run = self.run_id.clone().unwrap_or_else(run_id);
+        Ask { run, range: self.range, recompute, asked_ms: now_ms() }
     }
 
     /// What the Runs of the files ask, each in turn; what a flag says overrules what a Run says. Without a Run, one that asks
@@ -199,6 +242,7 @@ impl Scope {
             run: self.run_id.clone().unwrap_or_else(|| run.name.clone()),
             range: self.range.or(run.range),
             recompute: self.recompute.map_or(run.recompute, Recompute::word),
+            asked_ms: now_ms(),
         };
         Ok(runs.into_iter().map(ask).collect())
     }
@@ -307,9 +351,9 @@ pub(crate) struct ExplainArgs {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) words: Words,
-    /// Which version [default: the last]
-    #[arg(long, value_name = "V")]
-    pub(crate) version: Option<u64>,
+    /// Which version: a number, a tag, latest, a day or a time
+    #[arg(long, value_name = "V", value_parser = VersionName::parse, default_value = "latest")]
+    pub(crate) version: VersionName,
     /// How many rows
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) rows: u32,
@@ -319,6 +363,80 @@ pub(crate) struct ShowArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `fleetloom history`.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// How many versions, the newest first
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The version before: a number, a tag, latest, a day or a time
+    #[arg(value_name = "A", value_parser = VersionName::parse)]
+    pub(crate) before: VersionName,
+    /// The version after
+    #[arg(value_name = "B", value_parser = VersionName::parse)]
+    pub(crate) after: VersionName,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Most lines of each table
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Write a line per robot, day and column to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) parquet: Option<PathBuf>,
+}
+
+/// `fleetloom restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The version to bring back: a number, a tag, latest, a day or a time
+    #[arg(value_name = "V", value_parser = VersionName::parse)]
+    pub(crate) version: VersionName,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom tag`.
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    /// The tag: a letter, then letters, digits, . _ or -
+    #[arg(value_name = "NAME", value_parser = tag_name)]
+    pub(crate) name: Option<String>,
+    /// The version to tag: a number, another tag, latest, a day or a time
+    #[arg(value_name = "V", value_parser = VersionName::parse, requires = "name", conflicts_with = "delete")]
+    pub(crate) version: Option<VersionName>,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Remove the tag
+    #[arg(long, requires = "name")]
+    pub(crate) delete: bool,
+    /// Move the tag if another version has it
+    #[arg(long, requires = "version")]
+    pub(crate) force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn tag_name(text: &str) -> Result<String, String> {
+    table::tag::check_name(text).map(|()| text.to_owned())
 }
 
 /// A part of what `show` shows.
@@ -424,6 +542,28 @@ mod tests {
         let cli = Cli::parse_from(["fleetloom", "check", "-f", "a.yaml", "b.yaml", "-f", "-"]);
         let Verb::Check(args) = cli.verb else { panic!("not check") };
         assert_eq!(args.words.files, ["a.yaml", "b.yaml", "-"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_words_of_a_verb_may_follow_its_file() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.verb);
+        for line in [
+            "fleetloom diff 3 latest -f a.yaml",
+            "fleetloom diff -f a.yaml 3 latest",
+            "fleetloom diff 3 -f a.yaml latest",
+        ] {
+            let Ok(Verb::Diff(args)) = parse(line) else { panic!("{line}") };
+            assert_eq!((args.before, args.after), (VersionName::Number(3), VersionName::Latest));
+            assert_eq!(args.words.words().files, [PathBuf::from("a.yaml")]);
+        }
+        for line in ["fleetloom tag -f a.yaml", "fleetloom tag a 3 -f a.yaml", "fleetloom tag a --delete -f a.yaml"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+        for line in
+            ["fleetloom tag 3 3 -f a.yaml", "fleetloom tag a 3 --delete -f a.yaml", "fleetloom tag --delete -f a.yaml"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

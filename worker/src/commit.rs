@@ -6,16 +6,20 @@
 
 use crate::fault::{Exit, Fault};
 use crate::work::{ENGINE, Work, now_ms};
-use archive::store::StoreError;
+use archive::store::{Store, StoreError};
 use engine::account::Account;
 use futures::TryStreamExt;
 use pipeline::plan::{Bucket, Plan, Shard, State, digest};
 use pipeline::time::{Day, SECOND_NS, Span};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use table::checkpoint::checkpoint;
 use table::commit::{Outcome, Publication, publish};
 use table::decide::{Other, Why};
+use table::delta::Origin;
+use table::drift;
 use table::gates::{Shards, judge};
+use table::history::changes;
 use table::layout;
 use table::ledger::{Failure, Ledger, LedgerLine, LineState};
 use table::patience::Patience;
@@ -35,13 +39,16 @@ pub(crate) struct Committed {
     pub(crate) ledger: Ledger,
 }
 
-/// Publishes what the reports of a plan's shards say, if it passes the gates. Safe to repeat.
-pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Committed, Fault> {
+/// Publishes what the reports of a plan's shards say, if it passes the gates. Safe to repeat. `started_ms` says when the run
+/// began, in ms since the epoch.
+pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str, started_ms: Option<i64>) -> Result<Committed, Fault> {
     let base = base_of(work, plan).await?;
     let ledger = ledger(work, plan, base.as_ref()).await?;
     let mut account = Account::default();
     ledger.accounts().for_each(|shard| account.merge(shard));
-    let gates = judge(work.pipeline(), &account, shards(&ledger));
+    let mut gates = judge(work.pipeline(), &account, shards(&ledger));
+    gates.extend(drifted(work, base.as_ref(), &ledger).await?);
+    let changes = changes(work.result.as_ref(), base.as_ref(), &plan.meaning, ENGINE).await?;
     let publication = Publication {
         run: run.to_owned(),
         plan: plan.hash(),
@@ -54,14 +61,30 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str) -> Result<Commit
         base,
         ledger,
         gates,
+        origin: Origin { started_ms, changes, restored: None },
         now_ms: now_ms(),
     };
-    let outcome = publish(&work.result, &publication, Patience::default()).await?;
-    let (version, published) = version_of(work, outcome)?;
-    if published && let Err(error) = checkpoint(&work.result, version).await {
+    let (version, published) = make_version(&work.result, &publication).await?;
+    Ok(Committed { version, published, account, ledger: publication.ledger })
+}
+
+/// A sentence for each gate of `tolerate.drift` that the version would not pass. A first version has no base.
+async fn drifted(work: &Work, base: Option<&TableState>, ledger: &Ledger) -> Result<Vec<String>, Fault> {
+    let gates = &work.pipeline().tolerate.drift;
+    match base.filter(|_| !gates.is_empty()) {
+        Some(base) => Ok(drift::judge(&work.result, gates, base, &work.compiled.schema(), ledger).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Publishes, and writes a checkpoint when one is due. Returns the version to speak of and whether this call made it.
+pub(crate) async fn make_version(result: &Arc<dyn Store>, publication: &Publication) -> Result<(u64, bool), Fault> {
+    let outcome = publish(result, publication, Patience::default()).await?;
+    let (version, published) = version_of(result, outcome)?;
+    if published && let Err(error) = checkpoint(result, version).await {
         tracing::warn!(version, %error, "no checkpoint was written; the table is complete without it");
     }
-    Ok(Committed { version, published, account, ledger: publication.ledger })
+    Ok((version, published))
 }
 
 /// Its shards by what became of them.
@@ -187,8 +210,7 @@ async fn failures(work: &Work, plan: &Plan) -> Result<BTreeMap<String, Failure>,
 }
 
 /// The version to speak of, or why there is none.
-fn version_of(work: &Work, outcome: Outcome) -> Result<(u64, bool), Fault> {
-    let result = &work.result;
+fn version_of(result: &Arc<dyn Store>, outcome: Outcome) -> Result<(u64, bool), Fault> {
     match outcome {
         Outcome::Published { version } => Ok((version, true)),
         Outcome::AlreadyPublished { version } | Outcome::NothingToDo { version } => Ok((version, false)),
@@ -205,7 +227,7 @@ fn version_of(work: &Work, outcome: Outcome) -> Result<(u64, bool), Fault> {
                 Other::Plan(provenance) => format!("run {}", provenance.run),
                 Other::Foreign => "another program".to_owned(),
             };
-            Err(Fault::new(Exit::Changed, format!("{result}: {who} published version {version} meanwhile; plan again")))
+            Err(Fault::new(Exit::Changed, format!("{result}: {who} published version {version} meanwhile; run again")))
         }
         Outcome::Unknown => Err(Fault::new(
             Exit::Storage,

@@ -71,6 +71,10 @@ fn run(cli: &Cli, console: &Console) -> Result {
         Verb::Commit(args) => command::commit::commit(args, &context),
         Verb::Explain(args) => command::explain::explain(args),
         Verb::Show(args) => command::show::show(args),
+        Verb::History(args) => command::history::history(args),
+        Verb::Diff(args) => command::diff::diff(args),
+        Verb::Restore(args) => command::restore::restore(args),
+        Verb::Tag(args) => command::tag::tag(args),
         Verb::Simulate(args) => command::simulate::simulate(args, &context),
         Verb::Completions(args) => command::completions::completions(args),
     }

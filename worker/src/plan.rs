@@ -4,6 +4,7 @@
 //! list ─► base ─► member lists ─► outline ─► parts ─► inputs ─► reports ─► Plan ─► _fleetloom/plans/<hash>.json
 //! ```
 
+mod before;
 mod changes;
 mod draft;
 mod reports;
@@ -20,6 +21,7 @@ use pipeline::member::Member;
 use pipeline::pipeline::DayRange;
 use pipeline::plan::{Facts, Plan, member_robot, plan as decide, robots_known};
 use pipeline::spec::Recompute;
+use pipeline::time::MILLI_NS;
 use std::collections::BTreeMap;
 use table::estimate::{Estimate, estimate, write_estimate};
 use table::layout;
@@ -35,6 +37,8 @@ pub(crate) struct Ask {
     pub(crate) range: Option<DayRange>,
     /// What is computed anew.
     pub(crate) recompute: Recompute,
+    /// When, ms since the epoch.
+    pub(crate) asked_ms: i64,
 }
 
 /// A plan and what it was made from.
@@ -54,7 +58,7 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
     let base = TableState::open(&work.result, None).await?;
     refuse_if_empty(work, &listing, base.as_ref())?;
     let before = match &base {
-        Some(base) => before(work, base).await?,
+        Some(base) => before::before(work, base).await?,
         None => None,
     };
     let range = narrower(work.pipeline().range, ask.range)?;
@@ -111,6 +115,12 @@ pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
     Ok(plan)
 }
 
+/// When a plan was written, ms since the epoch: where its acts are carried out one at a time, the run began then.
+pub(crate) async fn planned_ms(work: &Work, hash: &str) -> Result<Option<i64>, Fault> {
+    let object = work.result.head(&layout::plan(hash)).await?;
+    Ok(object.modified_ns.map(|ns| ns / MILLI_NS))
+}
+
 /// A plan's name is its hash, so one that is there is the same, and after a lost answer it may be put again.
 async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
     let (name, json) = (layout::plan(&plan.hash()), plan.to_json());
@@ -164,20 +174,5 @@ fn narrower(pipeline: Option<DayRange>, run: Option<DayRange>) -> Result<Option<
         Ok(Some(DayRange { from, to }))
     } else {
         Err(Fault::request("the range lies outside the pipeline's range"))
-    }
-}
-
-/// The plan that made the base, where it can still be read: it says why shards are stale.
-async fn before(work: &Work, base: &TableState) -> Result<Option<Plan>, Fault> {
-    if let Some(owner) = base.pipeline().filter(|owner| *owner != work.pipeline().name) {
-        let why = format!("belongs to pipeline `{owner}`; give this pipeline a result URL of its own");
-        return Err(Fault::request(format!("{}: the table {why}", work.result)));
-    }
-    base.ledger(&work.result).await?;
-    let Some(provenance) = &base.provenance else { return Ok(None) };
-    match work.result.get(&layout::plan(&provenance.plan)).await {
-        Ok((_, bytes)) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }

@@ -1,10 +1,11 @@
 //! Numbers and tables for people: thousands separated, bytes and times scaled, numbers to the right.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
+use pipeline::time::{MILLI_NS, display};
 use std::time::Duration;
 
 /// `1234567` as `1,234,567`.
@@ -66,10 +67,26 @@ pub(crate) fn micros(us: u64) -> String {
     }
 }
 
+/// A time given in ms since the epoch: RFC 3339 in UTC.
+pub(crate) fn time_ms(ms: i64) -> String {
+    display(ms.saturating_mul(MILLI_NS))
+}
+
 /// Three digits.
 fn digits(value: f64) -> String {
     let decimals = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     format!("{value:.decimals$}")
+}
+
+/// The word for a type, as the pipeline's words spell it where they do.
+pub(crate) fn type_word(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "string".into(),
+        DataType::Boolean => "bool".into(),
+        DataType::Date32 => "date".into(),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".into(),
+        other => other.to_string().to_lowercase(),
+    }
 }
 
 /// Where the cells of a column stand.
@@ -198,6 +215,12 @@ mod tests {
             ["33.3 %", "-", "99.9 %", "100.0 %"]
         );
         assert_eq!([0, 930, 32_768, 16_777_216].map(micros), ["0 us", "930 us", "32.8 ms", "16.8 s"]);
+    }
+
+    #[test]
+    fn types_are_spelled_as_in_the_words() {
+        let kinds = [DataType::Utf8, DataType::Boolean, DataType::Float64, DataType::Int64];
+        assert_eq!(kinds.map(|kind| type_word(&kind)), ["string", "bool", "float64", "int64"]);
     }
 
     #[test]

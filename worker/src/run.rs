@@ -62,7 +62,7 @@ fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch, may_split: 
         tracing::info!(split, "planning anew with shards cut in two");
         return Ok(None);
     }
-    match runtime.block_on(commit(work, &planned.plan, &ask.run)) {
+    match runtime.block_on(commit(work, &planned.plan, &ask.run, Some(ask.asked_ms))) {
         Ok(committed) => Ok(Some(Ran { planned, committed, failed })),
         // What made a shard fail says more than the gate that counts failed shards.
         Err(fault) => match failed.into_iter().next() {

@@ -1,14 +1,17 @@
 //! What a command works with: the checked pipeline, its two stores, and how much of the machine it may use.
 
-use crate::cli::cores;
-use crate::fault::Fault;
+use crate::cli::{self, cores};
+use crate::fault::{Exit, Fault};
 use crate::stop::Stop;
+use crate::words;
 use archive::open::{Side, open};
 use archive::store::Store;
 use engine::compile::Compiled;
 use pipeline::pipeline::Pipeline;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use table::state::TableState;
+use table::version::VersionName;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
@@ -56,6 +59,20 @@ impl Work {
     pub(crate) fn pipeline(&self) -> &Pipeline {
         self.compiled.pipeline()
     }
+}
+
+/// The one pipeline that a verb is about, and its table's place. The archive is not opened: it may be gone.
+pub(crate) fn table_of(words: &cli::Words) -> Result<(Compiled, Arc<dyn Store>), Fault> {
+    let compiled = words::only(words)?;
+    let result = open(&compiled.pipeline().spec.result.store, Side::Result)?;
+    Ok((compiled, result))
+}
+
+/// The version of the table that a person named.
+pub(crate) async fn version_of(result: &Arc<dyn Store>, name: &VersionName) -> Result<TableState, Fault> {
+    let version = name.resolve(result.as_ref()).await?;
+    let state = TableState::open(result, Some(version)).await?;
+    state.ok_or_else(|| Fault::new(Exit::Changed, format!("{result}: the table was removed meanwhile")))
 }
 
 /// Memory budget where nothing is said.

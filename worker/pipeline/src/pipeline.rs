@@ -258,4 +258,17 @@ pub struct Tolerate {
     pub late: Option<f64>,
     /// Least share of matched rows per joined signal (index).
     pub min_matched: Vec<(usize, f64)>,
+    /// How far columns may drift from the base version.
+    pub drift: Vec<Drift>,
+}
+
+/// How far columns of the result may drift from the base version. At least one limit is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drift {
+    /// Patterns with `*` over names of result columns.
+    pub columns: Vec<String>,
+    /// Greatest change of the share of nulls, in 0..=1.
+    pub null_share: Option<f64>,
+    /// Greatest shift of the mean, in standard deviations of the base's values.
+    pub mean_shift: Option<f64>,
 }

@@ -23,6 +23,7 @@ fn a_file_with_every_field_has_no_mistake() {
     assert_eq!(pipeline.joins[1].columns, [0, 1], "in the signal's order");
     assert_eq!(pipeline.windows[0].features[2].column, Source::Derived(0));
     assert_eq!((pipeline.windows[0].suffix.as_str(), pipeline.windows[1].suffix.as_str()), ("", "10s"));
+    assert_eq!((pipeline.tolerate.drift[0].null_share, pipeline.tolerate.drift[0].mean_shift), (Some(0.05), Some(3.0)));
     assert_eq!(run.pipeline, pipeline.name);
     let notes: Vec<String> = checked.notes.iter().map(ToString::to_string).collect();
     assert_eq!(

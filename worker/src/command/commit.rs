@@ -5,7 +5,7 @@ use crate::cli::CommitArgs;
 use crate::commit::commit as publish;
 use crate::console::print;
 use crate::fault::{Exit, Result};
-use crate::plan::read;
+use crate::plan::{planned_ms, read};
 use crate::summary::Summary;
 use crate::words;
 use crate::work::{Effort, Work, run_id, runtime};
@@ -16,7 +16,8 @@ pub(crate) fn commit(args: &CommitArgs, context: &Context) -> Result {
     let work = Work::open(words::only(&args.words)?, Effort::default(), context.stop.clone())?;
     let plan = runtime.block_on(read(&work, &args.plan))?;
     let run = args.run_id.clone().unwrap_or_else(run_id);
-    let committed = runtime.block_on(publish(&work, &plan, &run))?;
+    let started_ms = runtime.block_on(planned_ms(&work, &args.plan))?;
+    let committed = runtime.block_on(publish(&work, &plan, &run, started_ms))?;
     let summary = Summary {
         pipeline: &work.pipeline().name,
         run: &run,

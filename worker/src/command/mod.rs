@@ -3,9 +3,13 @@
 pub(crate) mod check;
 pub(crate) mod commit;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod simulate;
+pub(crate) mod tag;

@@ -6,10 +6,9 @@ mod values;
 use crate::cli::{Section, ShowArgs};
 use crate::console::print;
 use crate::fault::{Exit, Fault, Result};
-use crate::present::{self, Frame, bytes, count};
+use crate::present::{self, Frame, bytes, count, time_ms};
 use crate::summary::account_text;
-use crate::words;
-use archive::open::{Side, open};
+use crate::work::{runtime, table_of, version_of};
 use archive::store::Store;
 use arrow::array::RecordBatch;
 use engine::account::Account;
@@ -21,10 +20,8 @@ use table::state::TableState;
 
 /// Prints the parts asked for, of the version asked for.
 pub(crate) fn show(args: &ShowArgs) -> Result {
-    let compiled = words::only(&args.words)?;
-    let store = open(&compiled.pipeline().spec.result.store, Side::Result)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let shown = runtime.block_on(Shown::load(&store, args))?;
+    let (_, store) = table_of(&args.words)?;
+    let shown = runtime()?.block_on(Shown::load(&store, args))?;
     print(&if args.json { shown.json()? } else { shown.text(Frame::of_stdout())? })?;
     Ok(Exit::Done)
 }
@@ -43,11 +40,7 @@ impl Shown {
     async fn load(store: &Arc<dyn Store>, args: &ShowArgs) -> Result<Self> {
         let sections = Section::ALL.into_iter().filter(|one| args.section.is_empty() || args.section.contains(one));
         let sections: Vec<_> = sections.collect();
-        let state = TableState::open(store, args.version).await?.ok_or_else(|| {
-            Fault::request(format!(
-                "{store}: no table is there yet; `fleetloom run -f FILE` publishes its first version"
-            ))
-        })?;
+        let state = version_of(store, &args.version).await?;
         let made = state.ledger(store).await?;
         let wants = |some: &[Section]| some.iter().any(|one| sections.contains(one));
         let rows =
@@ -81,9 +74,12 @@ impl Shown {
         let mut text = format!("{} version {}\n", self.table, state.version);
         text.push_str(&format!("{rows} rows in {files} files, {}\n", bytes(state.bytes())));
         if let Some(made) = &state.provenance {
-            let when = state.committed_ms.map(|ms| format!(" at {}", values::time_ms(ms))).unwrap_or_default();
+            let when = state.committed_ms.map(|ms| format!(" at {}", time_ms(ms))).unwrap_or_default();
             text.push_str(&format!("pipeline {}, run {}{when}\n", made.pipeline, made.run));
             text.push_str(&format!("plan {}, source {}, engine {}\n", made.plan, made.source, made.engine));
+            if let Some(version) = made.origin.restored {
+                text.push_str(&format!("restored from version {version}\n"));
+            }
         }
         text
     }
@@ -114,6 +110,7 @@ impl Shown {
             put("plan", json!(made.plan));
             put("source", json!(made.source));
             put("engine", json!(made.engine));
+            put("restored", json!(made.origin.restored));
         }
         for section in &self.sections {
             match section {

@@ -9,10 +9,10 @@
 
 use crate::bridge::log_store;
 use crate::decide::{Answer, Base, Decision, Facts, Next, Other, Why, decide};
-use crate::delta::{Commit, Provenance, commit_info, next_version, properties, provenance};
+use crate::delta::{Commit, Origin, Provenance, ShardCounts, commit_info, next_version, properties, provenance};
 use crate::error::TableError;
 use crate::layout;
-use crate::ledger::{Ledger, write_ledger};
+use crate::ledger::{Ledger, LineState, write_ledger};
 use crate::part::DataFile;
 use crate::patience::{Patience, Waiting};
 use crate::probe::proved;
@@ -53,6 +53,8 @@ pub struct Publication {
     pub ledger: Ledger,
     /// Gates that are not passed, from [`crate::gates::judge`].
     pub gates: Vec<String>,
+    /// How it comes about.
+    pub origin: Origin,
     /// The time, ms since the epoch.
     pub now_ms: i64,
 }
@@ -186,6 +188,8 @@ impl<'a> Publisher<'a> {
             write: self.facts.write.clone(),
             rows: self.files.iter().fold(0, |sum, file| sum.saturating_add(file.rows)),
             files: self.files.len() as u64,
+            shards: shards(&publication.ledger, &publication.origin),
+            origin: publication.origin.clone(),
         };
         Ok(self.commit(&provenance).bytes()?.into())
     }
@@ -252,6 +256,21 @@ impl<'a> Publisher<'a> {
     }
 }
 
+/// The shards of a ledger, counted. A restored version computed none.
+fn shards(ledger: &Ledger, origin: &Origin) -> ShardCounts {
+    let count = |state| ledger.count(state) as u64;
+    let failed = count(LineState::Failed);
+    match origin.restored {
+        Some(_) => ShardCounts { reused: ledger.lines.len() as u64 - failed, failed, ..ShardCounts::default() },
+        None => ShardCounts {
+            done: count(LineState::Done),
+            reused: count(LineState::Reused),
+            carried: count(LineState::Carried),
+            failed,
+        },
+    }
+}
+
 /// Why a base is not ours, or its ledger, from the attempt to read it.
 fn foreign(ledger: Result<Ledger, TableError>) -> Result<(Option<String>, Option<Ledger>), TableError> {
     match ledger {
@@ -289,7 +308,7 @@ fn answer(error: &TransactionError) -> Answer {
 }
 
 /// The files that are not there with the size that was reported.
-async fn missing(store: &dyn Store, files: &[&DataFile]) -> Result<Vec<String>, TableError> {
+pub(crate) async fn missing(store: &dyn Store, files: &[&DataFile]) -> Result<Vec<String>, TableError> {
     if files.is_empty() {
         return Ok(Vec::new());
     }

@@ -47,6 +47,41 @@ pub struct Provenance {
     pub rows: u64,
     /// Files of the version.
     pub files: u64,
+    /// Shards of the version, by what became of them.
+    #[serde(default)]
+    pub shards: ShardCounts,
+    /// How it came about.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+/// Shards of a version, by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardCounts {
+    /// Computed by the run.
+    pub done: u64,
+    /// Taken from reports that were there; in a restored version, all that did not fail.
+    pub reused: u64,
+    /// Taken from the base as they were.
+    pub carried: u64,
+    /// Failed, within what the pipeline tolerates.
+    pub failed: u64,
+}
+
+/// How a version came about: what its history tells besides who made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// When the run began, ms since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ms: Option<i64>,
+    /// The fields in which the words differ from those that made the version before; `None`: there is none, or its plan is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<String>>,
+    /// The version whose files, columns and ledger these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<u64>,
 }
 
 /// Everything that a commit says.
@@ -139,12 +174,15 @@ impl Commit<'_> {
             "numRemovedFiles": removed.to_string(),
             "numOutputRows": self.added().fold(0u64, |sum, file| sum.saturating_add(file.rows)).to_string(),
         });
-        let parameters = [("mode".to_owned(), json!("Overwrite")), ("partitionBy".to_owned(), json!("[\"date\"]"))];
+        let (operation, parameters) = match self.provenance.origin.restored {
+            None => ("WRITE", vec![("mode", json!("Overwrite")), ("partitionBy", json!("[\"date\"]"))]),
+            Some(version) => ("RESTORE", vec![("version", json!(version.to_string()))]),
+        };
         let words = [(APPLICATION.to_owned(), json!(self.provenance)), ("operationMetrics".to_owned(), metrics)];
         CommitInfo {
             timestamp: Some(self.now_ms),
-            operation: Some("WRITE".to_owned()),
-            operation_parameters: Some(HashMap::from(parameters)),
+            operation: Some(operation.to_owned()),
+            operation_parameters: Some(parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
             read_version: self.base.map(|base| base.version),
             is_blind_append: Some(false),
             engine_info: Some(format!("{APPLICATION}:{}", env!("CARGO_PKG_VERSION"))),

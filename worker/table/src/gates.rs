@@ -120,7 +120,7 @@ impl std::fmt::Display for Share {
 }
 
 /// A share as a person writes it; enough digits that an excess shows.
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let text = format!("{:.4}", share * 100.0);
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
@@ -150,7 +150,13 @@ mod tests {
     }
 
     fn tolerate() -> Tolerate {
-        Tolerate { failed_shards: 1, quarantined: Some(0.01), late: Some(0.02), min_matched: vec![(0, 0.9)] }
+        Tolerate {
+            failed_shards: 1,
+            quarantined: Some(0.01),
+            late: Some(0.02),
+            min_matched: vec![(0, 0.9)],
+            drift: Vec::new(),
+        }
     }
 
     #[test]
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn beyond_each_gate_is_a_sentence() {
         let strict =
-            Tolerate { failed_shards: 1, quarantined: Some(0.009), late: Some(0.0199), min_matched: vec![(0, 0.91)] };
+            Tolerate { quarantined: Some(0.009), late: Some(0.0199), min_matched: vec![(0, 0.91)], ..tolerate() };
         let wanted = [
             "2 of 8 shards failed, tolerate.failedShards is 1",
             "10 of 1000 (1%) observations are in quarantine, tolerate.quarantined is 0.9%",

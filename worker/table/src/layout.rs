@@ -23,6 +23,9 @@ pub const LOG: &str = "_delta_log/";
 /// Prefix of the reports.
 pub const REPORTS: &str = "_fleetloom/reports/";
 
+/// Prefix of the tags.
+pub const TAGS: &str = "_fleetloom/tags/";
+
 /// What the store was proved to do.
 pub const STORE: &str = "_fleetloom/store.json";
 
@@ -87,7 +90,12 @@ pub fn quarantine(shard_key: &str, attempt: &str) -> String {
 
 /// A tag: a version that vacuum keeps.
 pub fn tag(name: &str) -> String {
-    format!("_fleetloom/tags/{name}.json")
+    format!("{TAGS}{name}.json")
+}
+
+/// The tag in the name of an object; `None` for other names.
+pub fn tag_name(name: &str) -> Option<&str> {
+    name.strip_prefix(TAGS)?.strip_suffix(".json")
 }
 
 /// An object that a probe creates and removes.
@@ -129,9 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_found_by_its_key_and_back() {
+    fn reports_and_tags_are_found_by_their_names_and_back() {
         assert_eq!(report_key(&report("abc")), Some("abc"));
         assert_eq!(report_key("_fleetloom/plans/abc.json"), None);
+        assert_eq!((tag_name(&tag("v1.2")), tag_name(&report("abc"))), (Some("v1.2"), None));
     }
 
     #[test]

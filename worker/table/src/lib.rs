@@ -9,11 +9,14 @@
 //! All bytes go through [`archive::store::Store`]; names are spelled in [`layout`]. Nothing here computes a row.
 
 pub mod bridge;
+pub mod cell;
 pub mod checkpoint;
 mod columns;
 pub mod commit;
 pub mod decide;
 pub mod delta;
+pub mod diff;
+pub mod drift;
 pub mod error;
 pub mod estimate;
 pub mod gates;
@@ -21,18 +24,22 @@ pub mod history;
 pub mod layout;
 pub mod ledger;
 pub mod members;
+pub mod moments;
 mod object;
 pub mod part;
 pub mod patience;
 pub mod probe;
 pub mod quarantine;
 pub mod report;
+pub mod restore;
 pub mod rows;
 pub mod sources;
 pub mod splits;
 pub mod state;
 mod statistics;
+pub mod tag;
 mod upload;
+pub mod version;
 
 #[cfg(test)]
 mod testing;

@@ -8,7 +8,7 @@ use crate::state::{LiveFile, TableState};
 use archive::store::Store;
 use arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
-use futures::TryStreamExt;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::ProjectionMask;
 use std::sync::Arc;
 
@@ -49,6 +49,26 @@ async fn file_rows(
     let reading = |error| TableError::reading(&file.path, error);
     let batches: Vec<RecordBatch> = reader.build().map_err(reading)?.try_collect().await.map_err(reading)?;
     batches.into_iter().map(|batch| with_date(&state.schema, file, &batch)).collect()
+}
+
+/// Batches of rows as they come.
+pub(crate) type RowStream = BoxStream<'static, Result<RecordBatch, TableError>>;
+
+/// Some columns of a data file of a table with columns `schema`, in the file's order; `date` is not in files. Memory: one row
+/// group of these columns.
+pub(crate) async fn some_columns(
+    store: &Arc<dyn Store>,
+    schema: &SchemaRef,
+    path: &str,
+    names: &[&str],
+    batch_rows: usize,
+) -> Result<RowStream, TableError> {
+    let reader = ParquetObject::open(store, path).await?.reader(Arc::new(without_date(schema))).await?;
+    let mask = ProjectionMask::columns(reader.parquet_schema(), names.iter().copied());
+    let place = path.to_owned();
+    let reading = move |error| TableError::reading(&place, error);
+    let stream = reader.with_projection(mask).with_batch_size(batch_rows.max(1)).build().map_err(&reading)?;
+    Ok(stream.map_err(reading).boxed())
 }
 
 fn without_date(schema: &SchemaRef) -> Schema {

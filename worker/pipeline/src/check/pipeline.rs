@@ -58,6 +58,7 @@ pub(super) fn check(
         spec,
     };
     double_names(&pipeline, desk);
+    result::check_drift(&pipeline, desk);
     label::note_own_signal(&pipeline, desk);
     Some(pipeline)
 }

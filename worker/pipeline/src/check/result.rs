@@ -3,8 +3,11 @@
 use super::desk::Desk;
 use super::store;
 use crate::archive::Archive;
-use crate::pipeline::{Join, RETENTION_DEFAULT_NS, Tolerate};
-use crate::spec::{PipelineSpec, TolerateSpec};
+use crate::columns::{Meaning, result_columns};
+use crate::name;
+use crate::pattern::glob;
+use crate::pipeline::{Drift, Join, Pipeline, RETENTION_DEFAULT_NS, Tolerate};
+use crate::spec::{DriftSpec, PipelineSpec, TolerateSpec};
 use crate::time::{DAY_NS, words};
 
 /// Readers of the version before must be able to finish.
@@ -49,7 +52,8 @@ pub(super) fn check_tolerate(
     joins: &[Option<Join>],
     desk: &mut Desk,
 ) -> Tolerate {
-    let mut gates = Tolerate { failed_shards: 0, quarantined: None, late: None, min_matched: Vec::new() };
+    let mut gates =
+        Tolerate { failed_shards: 0, quarantined: None, late: None, min_matched: Vec::new(), drift: Vec::new() };
     let Some(words) = words else { return gates };
     let mut share =
         |path: &str, text: &Option<String>| text.as_ref().and_then(|text| desk.take(path, words::share(text)));
@@ -72,9 +76,47 @@ pub(super) fn check_tolerate(
         }
         gates.min_matched.extend(archive.signal(&least.signal).filter(|_| known).zip(share));
     }
-    if !words.drift.is_empty() {
-        let what = "is not supported yet: versions are not compared with their base";
-        desk.report("spec.tolerate.drift", what, "leave it out");
-    }
+    gates.drift = words.drift.iter().enumerate().map(|(index, words)| drift(words, index, desk)).collect();
     gates
+}
+
+/// One gate of `tolerate.drift`.
+fn drift(words: &DriftSpec, index: usize, desk: &mut Desk) -> Drift {
+    let path = format!("spec.tolerate.drift[{index}]");
+    if words.columns.is_empty() {
+        desk.report(&format!("{path}.columns"), "is empty", "write columns of the result, such as \"current_*\"");
+    }
+    if words.null_share.is_none() && words.mean_shift.is_none() {
+        desk.report(&path, "allows everything", "write nullShare, such as 5%, or meanShift, such as 3.0, or both");
+    }
+    if words.mean_shift.is_some_and(|most| !(most > 0.0 && most.is_finite())) {
+        let remedy = "write how many standard deviations of the base the mean may go, such as 3.0";
+        desk.report(&format!("{path}.meanShift"), "is no number above 0", remedy);
+    }
+    let null_share = words.null_share.as_ref();
+    let null_share = null_share.and_then(|text| desk.take(&format!("{path}.nullShare"), words::share(text)));
+    Drift { columns: words.columns.clone(), null_share, mean_shift: words.mean_shift }
+}
+
+/// Patterns of `tolerate.drift` that judge no column. Robots, times and days are what rows are told by.
+pub(super) fn check_drift(pipeline: &Pipeline, desk: &mut Desk) {
+    let is_key = |meaning| matches!(meaning, Meaning::Robot | Meaning::Date | Meaning::Time | Meaning::RowKind);
+    let columns = result_columns(pipeline).into_iter().filter(|column| !is_key(column.meaning));
+    let names: Vec<String> = columns.map(|column| column.name).collect();
+    for (index, gate) in pipeline.tolerate.drift.iter().enumerate() {
+        for (at, pattern) in gate.columns.iter().enumerate() {
+            if !names.iter().any(|name| glob(pattern, name)) {
+                let path = format!("spec.tolerate.drift[{index}].columns[{at}]");
+                let remedy = match name::nearest(pattern, names.iter().map(String::as_str)) {
+                    Some(nearest) => format!("did you mean {nearest}?"),
+                    None => "write names of result columns such as current_j0, with * for any characters".to_owned(),
+                };
+                desk.report(
+                    &path,
+                    format!("is {pattern}, which matches no column of the result that can drift"),
+                    remedy,
+                );
+            }
+        }
+    }
 }

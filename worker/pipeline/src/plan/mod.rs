@@ -27,7 +27,7 @@ use crate::member::Member;
 use crate::pipeline::{DayRange, Pipeline, Rows};
 use crate::reach::reach;
 use crate::spec::OnConflict;
-use crate::time::Span;
+use crate::time::{Day, Span};
 use key::InputsHasher;
 use reason::Judge;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,25 @@ impl Plan {
     /// Its JSON, as stored.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("a plan is plain data: {error}"))
+    }
+
+    /// Adds what an earlier plan of the same meaning knows of shards that are live and that this plan does not know: those that
+    /// its run carried over.
+    pub fn recall(&mut self, earlier: &Self, live: &HashSet<&str>) {
+        if earlier.meaning != self.meaning || earlier.engine != self.engine {
+            return;
+        }
+        let known: HashSet<Part> = self.shards.iter().map(|shard| shard.part).collect();
+        let days: HashSet<i32> = self.cut.days.iter().map(|(day, _)| *day).collect();
+        let carried = |shard: &&Shard| live.contains(shard.key.as_str()) && !known.contains(&shard.part);
+        let carried: Vec<Shard> = earlier.shards.iter().filter(carried).cloned().collect();
+        if earlier.cut.words == self.cut.words {
+            let of_carried: HashSet<i32> = carried.iter().map(|shard| Day::of(shard.part.span.from_ns).0).collect();
+            let more = earlier.cut.days.iter().filter(|(day, _)| of_carried.contains(day) && !days.contains(day));
+            self.cut.days.extend(more.cloned());
+            self.cut.days.sort_unstable();
+        }
+        self.shards.extend(carried);
     }
 
     /// Indices of the shards to compute.

@@ -1,8 +1,8 @@
 //! The sections of `show` as tables for people.
 
-use crate::present::{Align, Table, bytes, count, micros, share};
+use crate::present::{Align, Table, bytes, count, micros, share, type_word};
 use crate::summary::words;
-use arrow::datatypes::{DataType, Schema, TimeUnit};
+use arrow::datatypes::Schema;
 use engine::account::{Account, JoinAccount};
 use pipeline::time::display;
 use table::ledger::{Ledger, LedgerLine};
@@ -18,17 +18,6 @@ pub(super) fn schema(schema: &Schema) -> Table {
         table.row([field.name().clone(), type_word(field.data_type()), unit]);
     }
     table
-}
-
-/// The word for a type, as the pipeline's words spell it where they do.
-pub(super) fn type_word(kind: &DataType) -> String {
-    match kind {
-        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "string".into(),
-        DataType::Boolean => "bool".into(),
-        DataType::Date32 => "date".into(),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".into(),
-        other => other.to_string().to_lowercase(),
-    }
 }
 
 /// Observations by signal.
@@ -149,11 +138,5 @@ mod tests {
         let join = JoinAccount { distance_us: [(0, 10), (1_024, 80), (65_536, 10)].into(), ..JoinAccount::default() };
         assert_eq!([50, 95, 100].map(|percent| within(&join, percent)), ["1.02 ms", "65.5 ms", "65.5 ms"]);
         assert_eq!(within(&JoinAccount::default(), 50), "");
-    }
-
-    #[test]
-    fn types_are_spelled_as_in_the_words() {
-        let kinds = [DataType::Utf8, DataType::Boolean, DataType::Float64, DataType::Int64];
-        assert_eq!(kinds.map(|kind| type_word(&kind)), ["string", "bool", "float64", "int64"]);
     }
 }

@@ -1,19 +1,13 @@
 //! The sections of `show` as JSON for programs.
 
-use super::sections::type_word;
 use crate::fault::{Exit, Fault, Result};
+use crate::present::type_word;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use pipeline::time::{MILLI_NS, display};
 use serde_json::{Map, Value, json};
 use table::ledger::{Ledger, LedgerLine};
-
-/// RFC 3339 in UTC.
-pub(super) fn time_ms(ms: i64) -> String {
-    display(ms.saturating_mul(MILLI_NS))
-}
 
 /// `[{"name": …, "type": …, "unit": …}]`.
 pub(super) fn schema(schema: &Schema) -> Value {

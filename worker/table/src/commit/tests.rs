@@ -3,12 +3,14 @@
 use super::*;
 use crate::checkpoint::{INTERVAL, checkpoint};
 use crate::history::{history, published_by};
-use crate::ledger::{LedgerLine, LineState};
+use crate::ledger::LedgerLine;
 use crate::part::PartWriter;
+use crate::restore::{Wish, restoration};
 use crate::rows::first_rows;
 use crate::testing::{Fault, Faulty, memory, rows, schema};
 use archive::folder::{FolderStore, MissingRoot};
 use archive::store::Put;
+use pipeline::pipeline::Drift;
 use pipeline::time::Span;
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ fn publication(plan: &str, base: Option<TableState>, lines: Vec<LedgerLine>) -> 
         base,
         ledger: Ledger { lines },
         gates: Vec::new(),
+        origin: Origin::default(),
         now_ms: 1_700_000_000_000,
     }
 }
@@ -310,6 +313,80 @@ async fn many_versions(store: Arc<dyn Store>) {
     let found = published_by(store.as_ref(), "run-p51", Some(50)).await.unwrap().unwrap();
     assert_eq!(found.version, 51);
     assert!(published_by(store.as_ref(), "run-p51", Some(51)).await.unwrap().is_none());
+}
+
+/// What is to be published to bring a version back.
+async fn restoration_of(store: &Arc<dyn Store>, version: u64, pipeline: &str) -> Result<Publication, TableError> {
+    let old = TableState::open(store, Some(version)).await?.unwrap();
+    let wish = Wish { run: "back".to_owned(), pipeline: pipeline.to_owned(), retention_s: 7 * 86_400, now_ms: 1 };
+    restoration(store, latest(store).await, &old, wish).await
+}
+
+#[tokio::test]
+async fn a_restored_version_has_the_old_files_columns_ledger_and_plan() {
+    let store = memory();
+    let zero = table(&store).await;
+    let mut fields = schema().fields().to_vec();
+    fields.push(Arc::new(arrow::datatypes::Field::new("label", arrow::datatypes::DataType::Boolean, true)));
+    let wider = Arc::new(arrow::datatypes::Schema::new(fields));
+    let next = Publication { schema: wider, ..publication("b", Some(zero.clone()), Vec::new()) };
+    publish(&store, &next, PATIENCE).await.unwrap();
+
+    let back = restoration_of(&store, 0, "p").await.unwrap();
+    assert_eq!(publish(&store, &back, PATIENCE).await.unwrap(), Outcome::Published { version: 2 });
+    let two = latest(&store).await;
+    assert_eq!((&two.files, &two.schema, &two.table_id), (&zero.files, &zero.schema, &zero.table_id));
+    assert_eq!(two.ledger(&store).await.unwrap(), zero.ledger(&store).await.unwrap());
+    let made = two.provenance.as_ref().unwrap();
+    assert_eq!((made.plan.as_str(), made.run.as_str(), made.origin.restored), ("a", "back", Some(0)));
+    assert_eq!(made.shards, ShardCounts { reused: 1, ..ShardCounts::default() });
+    assert_eq!(history(store.as_ref(), 1).await.unwrap()[0].operation.as_deref(), Some("RESTORE"));
+
+    let again = restoration_of(&store, 0, "p").await.unwrap();
+    assert_eq!(publish(&store, &again, PATIENCE).await.unwrap(), Outcome::NothingToDo { version: 2 });
+    let other = restoration_of(&store, 1, "q").await.unwrap();
+    assert_eq!(publish(&store, &other, PATIENCE).await.unwrap(), Outcome::Refused(Why::Owner("p".to_owned())));
+}
+
+#[tokio::test]
+async fn a_lost_answer_restores_once_and_two_at_a_time_make_one_version() {
+    let sound = memory();
+    let zero = table(&sound).await;
+    publish(&sound, &publication("b", Some(zero), Vec::new()), PATIENCE).await.unwrap();
+    let back = restoration_of(&sound, 0, "p").await.unwrap();
+    let store = Faulty::around(&sound, layout::LOG, &[Fault::Lost]);
+    assert_eq!(publish(&store, &back, PATIENCE).await.unwrap(), Outcome::Published { version: 2 });
+    assert_eq!(publish(&sound, &back, PATIENCE).await.unwrap(), Outcome::AlreadyPublished { version: 2 });
+    assert_eq!(latest(&sound).await.version, 2);
+}
+
+#[tokio::test]
+async fn a_version_whose_files_are_gone_is_not_restored() {
+    let store = memory();
+    let zero = table(&store).await;
+    publish(&store, &publication("b", Some(zero.clone()), Vec::new()), PATIENCE).await.unwrap();
+    store.delete(&zero.files[0].path).await.unwrap();
+    let error = restoration_of(&store, 0, "p").await.unwrap_err().to_string();
+    assert!(error.contains("1 of its 1 data files are gone") && error.contains(&zero.files[0].path), "{error}");
+}
+
+#[tokio::test]
+async fn drift_is_judged_on_whole_versions_and_every_file_is_read_once() {
+    let store = memory();
+    let zero = table(&store).await;
+    let kept = zero.ledger(&store).await.unwrap().lines;
+    let next = Ledger { lines: [kept.clone(), vec![shard(&store, "k2", 19_001, 1_000).await]].concat() };
+    let drift =
+        |mean_shift| Drift { columns: vec!["speed_*".to_owned()], null_share: None, mean_shift: Some(mean_shift) };
+    let judged =
+        async |gates: &[Drift], ledger: &Ledger| crate::drift::judge(&store, gates, &zero, &schema(), ledger).await;
+    let told = judged(&[drift(3.0)], &next).await.unwrap();
+    // Before: 0.5 and 1; after: these, and 0.5 … 499.5 where the row is no multiple of three.
+    assert!(told[0].starts_with("the mean of `speed_v` went from 0.75 to 249.0"), "{told:?}");
+    assert_eq!(told.len(), 2, "speed_dt_us went too: {told:?}");
+    assert!(judged(&[drift(1e6)], &next).await.unwrap().is_empty());
+    store.delete(&zero.files[0].path).await.unwrap();
+    assert!(judged(&[drift(3.0)], &Ledger { lines: kept }).await.unwrap().is_empty(), "the same files are not read");
 }
 
 #[tokio::test]
