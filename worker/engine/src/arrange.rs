@@ -12,7 +12,7 @@ use crate::account::{Account, SignalAccount};
 use crate::decode::{Decoded, Role, TooMuch};
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, UInt32Array, make_array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Int64Type, UInt32Type};
+use arrow::datatypes::{Int64Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use pipeline::archive::Signal;
 use pipeline::spec::Duplicates;
@@ -25,6 +25,8 @@ const ROBOT: usize = 0;
 const MEMBER: usize = 1;
 /// Position of the `time` column in decoded batches.
 const TIME: usize = 2;
+/// Position of the signal's first column in decoded batches, behind `known`.
+const COLUMNS: usize = 4;
 
 /// All observations of one robot.
 #[derive(Debug, Clone)]
@@ -32,8 +34,18 @@ pub struct RobotSignals {
     /// Its name.
     pub robot: Arc<str>,
     /// One batch per signal of the archive, sorted by time: `time` and `known` Int64 ns, then the signal's columns. Equal
-    /// times only where the signal keeps duplicates, then in archive order. Empty where there is nothing.
+    /// times only where the signal keeps duplicates, then in archive order. Empty where there is nothing. Decoded with
+    /// [`crate::decode::Plan::traced`], two more columns follow: `record` and `member`.
     pub signals: Vec<RecordBatch>,
+}
+
+/// Where an observation was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin {
+    /// Index of the member in the caller's list.
+    pub member: u32,
+    /// Position of the record in its signal's walk, counted over the member from 0, before `match`.
+    pub record: u64,
 }
 
 /// What [`arrange`] makes.
@@ -87,6 +99,16 @@ impl RobotSignals {
             .map(|column| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()))
             .sum()
     }
+
+    /// Where an observation was read; `None`: there is no such observation, or it was not decoded to be traced.
+    pub fn origin(&self, signal: usize, position: usize) -> Option<Origin> {
+        let batch = self.signals.get(signal).filter(|batch| position < batch.num_rows())?;
+        // By position: a signal may have columns of these names.
+        let [.., record, member] = batch.columns() else { return None };
+        let member = member.as_primitive_opt::<UInt32Type>()?.value(position);
+        let record = record.as_primitive_opt::<UInt64Type>()?.value(position);
+        Some(Origin { member, record })
+    }
 }
 
 /// For each robot its runs in the batches of one signal, in archive order.
@@ -122,7 +144,9 @@ fn one(
         None => gathered.clone(),
     };
     count(&gathered, &kept, signal, roles, counts);
-    kept.project(&(TIME..kept.num_columns()).collect::<Vec<_>>())
+    let is_traced = kept.num_columns() > COLUMNS + signal.columns.len();
+    let columns = (TIME..kept.num_columns()).chain(is_traced.then_some(MEMBER));
+    kept.project(&columns.collect::<Vec<_>>())
 }
 
 /// Copies runs one after the other. Only batches that have a run are looked at: there may be many more.
@@ -175,7 +199,7 @@ fn count(all: &RecordBatch, kept: &RecordBatch, signal: &Signal, roles: &[Role],
     let kept_own = kept_members.iter().filter(|member| own(member)).count() as u64;
     counts.kept += kept_own;
     counts.duplicate += members(all).iter().filter(|member| own(member)).count() as u64 - kept_own;
-    let columns = &kept.columns()[kept.num_columns() - signal.columns.len()..];
+    let columns = &kept.columns()[COLUMNS..];
     for (column, values) in signal.columns.iter().zip(columns) {
         let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else { continue };
         let own_null = |(row, member): &(usize, &u32)| nulls.is_null(*row) && own(member);
@@ -310,6 +334,31 @@ mod tests {
         let arranged = arrange(&decoded, &words.signals, &[Role::Own]).unwrap();
         let counts = &arranged.account.signals["s"];
         assert_eq!((counts.kept, counts.duplicate, counts.nulls["v"], counts.nulls["w"]), (3, 1, 3, 1));
+    }
+
+    #[test]
+    fn an_observation_that_is_traced_keeps_its_place_through_sorting_and_duplicates() {
+        let words = words(Duplicates::Last);
+        let origins = |plan: Plan| {
+            let mut decoder = Decoder::new(Arc::new(plan));
+            let torn = document(&[(9, 9)]).replace('}', "");
+            decoder.member(&source(0, Some("a")), document(&[(5, 1), (1, 2)]).as_bytes(), 0);
+            decoder.member(&source(1, Some("a")), torn.as_bytes(), 0);
+            decoder.member(
+                &source(2, Some("a")),
+                document(&[(3, 3), (5, 4)]).replace("\"v\":3", "\"v\":[]").as_bytes(),
+                0,
+            );
+            let decoded = [decoder.finish().unwrap()];
+            let arranged = arrange(&decoded, &words.signals, &[Role::Own; 3]).unwrap();
+            let robot = &arranged.robots[0];
+            let columns = robot.signals[0].num_columns();
+            (columns, (0..3).map(|at| robot.origin(0, at)).collect::<Vec<_>>())
+        };
+        let place = |member, record| Some(Origin { member, record });
+        let traced = origins(Plan::traced(&words).unwrap());
+        assert_eq!(traced, (6, vec![place(0, 1), place(2, 1), None]));
+        assert_eq!(origins(Plan::new(&words).unwrap()), (4, vec![None; 3]));
     }
 
     #[test]
