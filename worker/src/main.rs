@@ -8,14 +8,17 @@ mod commit;
 mod console;
 mod fault;
 mod memory;
+mod past;
 mod plan;
 mod present;
 mod progress;
+mod replay;
 mod run;
 mod shard;
 mod simulate;
 mod stop;
 mod summary;
+mod trace;
 mod words;
 mod work;
 
@@ -70,6 +73,8 @@ fn run(cli: &Cli, console: &Console) -> Result {
         Verb::Commit(args) => command::commit::commit(args, &context),
         Verb::Explain(args) => command::explain::explain(args),
         Verb::Show(args) => command::show::show(args),
+        Verb::Trace(args) => command::trace::trace(args, &context),
+        Verb::Replay(args) => command::replay::replay(args, &context),
         Verb::Simulate(args) => command::simulate::simulate(args, &context),
         Verb::Completions(args) => command::completions::completions(args),
     }

@@ -8,10 +8,14 @@
 mod chunk;
 mod clock;
 mod gather;
+mod observe;
+
+pub(crate) use observe::{Observations, observe};
 
 use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
 use crate::work::{Work, now_ms};
+use archive::store::Store;
 use chunk::{Census, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
@@ -52,18 +56,19 @@ pub(crate) fn shard(
     if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
         return Ok(report);
     }
-    let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
-    let attempt = Attempt {
-        work,
-        runtime,
-        sources,
-        shard,
-        plan: Arc::new(plan),
-        id: Uuid::new_v4().simple().to_string(),
-        clock: Clock::default(),
-        seen,
-    };
-    attempt.run()
+    Attempt { seen, ..Attempt::new(work, runtime, sources, shard)? }.run()
+}
+
+/// Computes a shard into another store than the result's, whatever reports there are; nothing of the result is touched.
+/// Blocks: call it outside the runtime's threads.
+pub(crate) fn shard_into(
+    work: &Work,
+    runtime: &Handle,
+    sources: &Sources,
+    shard: &Shard,
+    store: &Arc<dyn Store>,
+) -> Result<Report, Fault> {
+    Attempt { store, ..Attempt::new(work, runtime, sources, shard)? }.run()
 }
 
 /// Writes down why a shard failed.
@@ -92,6 +97,8 @@ struct Attempt<'a> {
     runtime: &'a Handle,
     sources: &'a Sources,
     shard: &'a Shard,
+    /// Where files and report go.
+    store: &'a Arc<dyn Store>,
     plan: Arc<DecodePlan>,
     id: String,
     clock: Clock,
@@ -105,9 +112,27 @@ struct Output {
     account: Account,
 }
 
+impl<'a> Attempt<'a> {
+    /// An attempt that writes to the result and that nobody watches.
+    fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, shard: &'a Shard) -> Result<Self, Fault> {
+        let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+        Ok(Self {
+            work,
+            runtime,
+            sources,
+            shard,
+            store: &work.result,
+            plan: Arc::new(plan),
+            id: Uuid::new_v4().simple().to_string(),
+            clock: Clock::default(),
+            seen: &|_, _| (),
+        })
+    }
+}
+
 impl Attempt<'_> {
     fn run(&self) -> Result<Report, Fault> {
-        let (store, key) = (&self.work.result, self.shard.key.as_str());
+        let (store, key) = (self.store, self.shard.key.as_str());
         let mut output = Output {
             part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
             quarantine: QuarantineWriter::new(store, key, &self.id),
@@ -182,15 +207,12 @@ impl Attempt<'_> {
         if census.interleaving() > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
     }
 
+    fn gather(&self) -> Gather<'_> {
+        Gather { work: self.work, runtime: self.runtime, sources: self.sources, plan: &self.plan, clock: &self.clock }
+    }
+
     fn chunk(&self, picks: &[Pick], output: &mut Output) -> Result<(), Fault> {
-        let gather = Gather {
-            work: self.work,
-            runtime: self.runtime,
-            sources: self.sources,
-            plan: &self.plan,
-            clock: &self.clock,
-        };
-        let decoded = gather.chunk(picks)?;
+        let decoded = self.gather().chunk(picks)?;
         for part in &decoded {
             output.account.merge(&part.account);
             self.quarantine(picks, part, &mut output.quarantine)?;
@@ -286,7 +308,7 @@ impl Attempt<'_> {
             quarantine,
             written_ms: now_ms(),
         };
-        match self.runtime.block_on(put_report(self.work.result.as_ref(), &report, Patience::default()))? {
+        match self.runtime.block_on(put_report(self.store.as_ref(), &report, Patience::default()))? {
             Placed::Written => Ok(report),
             Placed::Lost(winner) => Ok(*winner),
         }

@@ -27,6 +27,7 @@ pub mod probe;
 pub mod quarantine;
 pub mod report;
 pub mod rows;
+pub mod scan;
 pub mod sources;
 pub mod state;
 mod statistics;

@@ -51,13 +51,13 @@ async fn file_rows(
     batches.into_iter().map(|batch| with_date(&state.schema, file, &batch)).collect()
 }
 
-fn without_date(schema: &SchemaRef) -> Schema {
+pub(crate) fn without_date(schema: &SchemaRef) -> Schema {
     let fields = schema.fields().iter().filter(|field| field.name() != PARTITION).cloned();
     Schema::new(fields.collect::<Vec<_>>())
 }
 
 /// Puts the file's day where the table has its column.
-fn with_date(schema: &SchemaRef, file: &LiveFile, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
+pub(crate) fn with_date(schema: &SchemaRef, file: &LiveFile, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
     let malformed = |why: String| TableError::malformed(&file.path, why);
     let day = date_day(&file.date).ok_or_else(|| malformed(format!("`{}` is not a day", file.date)))?;
     let days: ArrayRef = Arc::new(Date32Array::from(vec![day; batch.num_rows()]));
