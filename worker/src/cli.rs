@@ -111,7 +111,9 @@ pub(crate) enum Verb {
 
 The row is computed again from the pinned inputs of its version, of the robot's members in its reach alone.
   0   every column is what was published
-  5   an input is gone, or the published row is another than these inputs give: see `differences`")]
+  2   there is no such row (the nearest are named), or other words or another engine made the version
+  5   an input is gone, or a published file was changed
+  70  the same inputs, words and engine give another row: a bug")]
     Trace(TraceArgs),
     /// Compute a published shard again from its pinned inputs and compare, bit for bit
     #[command(after_help = "Examples:

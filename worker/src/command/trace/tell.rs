@@ -131,8 +131,11 @@ impl Teller<'_> {
         let matches = cause.matches.iter().filter_map(|found| found.found).filter(known);
         by.extend(matches.map(|observed| format!("the match of {}", self.signal(observed.signal))));
         for (index, window) in cause.windows.iter().enumerate() {
-            let is_last = |frame: &trace::FrameCause| frame.known_ns.contains(&cause.known_at_ns);
-            if by.is_empty() && window.frames.iter().any(is_last) {
+            let is_last = |feature: &trace::FeatureCause| {
+                let known = window.frames[feature.frame].known_ns.iter().enumerate();
+                known.into_iter().any(|(at, known)| *known == cause.known_at_ns && feature.values.is_valid(at))
+            };
+            if by.is_empty() && window.features.iter().any(is_last) {
                 by.push(format!("a value of the window of {}", duration_text(self.pipeline.windows[index].span_ns)));
             }
         }

@@ -39,8 +39,9 @@ impl Pen<'_> {
         if let Some(cause) = &row.cause {
             text.push_str(&self.cause(cause));
         }
-        if !row.published.is_empty() {
-            text.push_str(&self.section("published", &self.published(&row.published)));
+        let published = published(row);
+        if !published.is_empty() {
+            text.push_str(&self.section("published", &published));
         }
         text
     }
@@ -53,12 +54,20 @@ impl Pen<'_> {
         if row.cause.is_none() {
             return format!("different: no such row comes out of the pinned inputs\n{resized}");
         }
+        if row.differences.is_empty() {
+            let what = "different: a statistic is not that of its values, see below";
+            return format!("{what}; this is a bug, please report it\n");
+        }
+        let why = match resized.is_empty() {
+            true => "either the published file was changed after it was written, or this is a bug; please report it\n",
+            false => "",
+        };
         let mut table =
             Table::new([("column", Align::Left), ("published", Align::Right), ("recomputed", Align::Right)]);
         for difference in &row.differences {
             table.row([difference.column.clone(), cell(&difference.published), cell(&difference.recomputed)]);
         }
-        format!("different: these columns are not what the inputs give\n{}{resized}", table.text(self.frame))
+        format!("different: these columns are not what the inputs give\n{}{resized}{why}", table.text(self.frame))
     }
 
     fn cause(&self, cause: &Cause) -> String {
@@ -158,15 +167,21 @@ impl Pen<'_> {
         format!("\nvalid: {}{reason}\n{rules}", cell(&validity.valid))
     }
 
-    fn published(&self, row: &Map<String, Value>) -> Table {
-        let mut table = Table::new([("column", Align::Left), ("value", Align::Right)]);
-        row.iter().for_each(|(name, value)| table.row([name.clone(), cell(value)]));
-        table
-    }
-
     fn section(&self, title: &str, table: &Table) -> String {
         format!("\n{title}\n{}", table.text(self.frame))
     }
+}
+
+/// The published columns that stand in no window above.
+fn published(row: &Row) -> Table {
+    let windows = row.cause.iter().flat_map(|cause| &cause.windows).flat_map(|window| &window.features);
+    let told: Vec<&str> =
+        windows.flat_map(|feature| &feature.statistics).map(|statistic| statistic.column.as_str()).collect();
+    let mut table = Table::new([("column", Align::Left), ("value", Align::Right)]);
+    for (name, value) in row.published.iter().filter(|(name, _)| !told.contains(&name.as_str())) {
+        table.row([name.clone(), cell(value)]);
+    }
+    table
 }
 
 const OBSERVATION: [(&str, Align); 7] = [
