@@ -26,11 +26,12 @@ fn ledger(file: &Path, version: &str) -> Vec<Value> {
 /// Every file below a folder, with its size.
 fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_dir() {
+    for entry in fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it is readable")) {
+        let state = entry.metadata().expect("the file is there");
+        if state.is_dir() {
             found.extend(files(&entry.path()));
         } else {
-            found.push((entry.path(), entry.metadata().unwrap().len()));
+            found.push((entry.path(), state.len()));
         }
     }
     found.sort();
@@ -146,10 +147,17 @@ fn a_difference_that_nothing_explains_is_a_broken_promise() {
 }
 
 #[test]
-fn a_published_file_that_is_gone_is_a_changed_table() {
+fn a_published_file_that_is_torn_or_gone_is_a_changed_table() {
     let (place, file) = small(&[good("r1", 0)]);
     program::run(&file).expect(0);
-    let day = place.path("result/date=2024-05-01");
-    fs::remove_dir_all(day).unwrap();
+    let day = "result/date=2024-05-01";
+    let data = place.path(day).join(&place.names(day)[0]);
+    let trace =
+        ["trace", "-f", &file.display().to_string(), "--robot", "r1", "--time", "1714564800"].map(str::to_owned);
+    fs::write(&data, b"PAR1PAR1").unwrap();
+    replay(&file, &["--index", "0"]).expect(5).says("has 8 bytes, the ledger says");
+    fleetloom(&trace).expect(5).says("has 8 bytes, the ledger says");
+    fs::remove_file(data).unwrap();
     replay(&file, &["--index", "0"]).expect(5).says("part-");
+    fleetloom(&trace).expect(5).says("part-");
 }

@@ -6,7 +6,7 @@
 //! ```
 //! A shard that a run carried over is in the plan of an earlier version: the bases are followed back to it.
 
-use crate::fault::Fault;
+use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, load, stored};
 use crate::work::{ENGINE, Work};
 use pipeline::meaning::{differences, meaning};
@@ -146,4 +146,12 @@ pub(crate) async fn resized(work: &Work, line: &LedgerLine) -> Result<Option<Str
         }
     }
     Ok(None)
+}
+
+/// Why a shard's published files could not be read: one that is not as large as the ledger says was changed.
+pub(crate) fn unreadable(resized: Option<&String>, fault: Fault) -> Fault {
+    match resized {
+        Some(file) => Fault::new(Exit::Changed, format!("{file}: it was changed after it was written")).noting(&fault),
+        None => fault,
+    }
 }

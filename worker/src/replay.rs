@@ -142,13 +142,14 @@ pub(crate) fn replay(work: &Work, runtime: &Handle, asked: &Asked) -> Result<Rep
 }
 
 fn compute(work: &Work, runtime: &Handle, past: &Past, line: &LedgerLine, made: &Made) -> Result<Replayed, Fault> {
+    let resized = runtime.block_on(past::resized(work, line))?;
     let scratch = scratch::Scratch::new()?;
     let store = scratch.store();
     let report = shard_into(work, runtime, &made.sources, made.shard(), &store)?;
     let published = Side { store: &work.result, schema: &past.state.schema, files: &line.files };
     let recomputed = Side { store: &store, schema: &work.compiled.schema(), files: &report.files };
-    let resized = runtime.block_on(past::resized(work, line))?;
-    let rows = runtime.block_on(compare(work, published, recomputed))?;
+    let rows = runtime.block_on(compare(work, published, recomputed));
+    let rows = rows.map_err(|fault| past::unreadable(resized.as_ref(), fault))?;
     let json = |account: &engine::account::Account| json!(account);
     let (before, now) = (line.account.as_ref().map(json).unwrap_or_default(), json(&report.account));
     Ok(Replayed {
@@ -223,8 +224,7 @@ fn account_differences(before: &Value, now: &Value) -> Vec<(String, Value, Value
     let at = |counts: &BTreeMap<String, Value>, path: &str| counts.get(path).cloned().unwrap_or(Value::Null);
     let triple = |path: &String| (path.clone(), at(&before_counts, path), at(&now_counts, path));
     let paths: BTreeSet<&String> = before_counts.keys().chain(now_counts.keys()).collect();
-    let differ = paths.into_iter().map(triple).filter(|(_, before, now)| before != now).collect::<Vec<_>>();
-    differ
+    paths.into_iter().map(triple).filter(|(_, before, now)| before != now).collect()
 }
 
 fn flatten(path: String, value: &Value, counts: &mut BTreeMap<String, Value>) {

@@ -9,7 +9,7 @@
 //! in the row's own reach are read.
 
 use crate::fault::Fault;
-use crate::past::{Past, resized, stray};
+use crate::past::{Past, resized, stray, unreadable};
 use crate::plan::Sources;
 use crate::shard::{Observations, observe};
 use crate::work::Work;
@@ -99,10 +99,11 @@ impl TracedShard {
 }
 
 impl TracedRow {
-    /// The columns in which the row differs from what was published, with both values; empty when there is no such row.
+    /// Positions of the published columns in which the row differs; none when there is no such row.
     pub(crate) fn differences(&self) -> Vec<usize> {
         let Some((again, _)) = &self.again else { return Vec::new() };
-        let differs = |column: &usize| match again.columns().get(*column) {
+        let schema = self.published.schema();
+        let differs = |column: &usize| match again.column_by_name(schema.field(*column).name()) {
             Some(again) => again.to_data() != self.published.column(*column).to_data(),
             None => true,
         };
@@ -115,9 +116,12 @@ pub(crate) fn trace(work: &Work, runtime: &Handle, asked: &Asked) -> Result<Trac
     let past = runtime.block_on(Past::open(work, asked.version))?;
     let mut shards = Vec::new();
     for line in past.ledger.lines.iter().filter(|line| may_hold(line, asked)) {
-        let rows = runtime.block_on(published(work, &past, line, asked))?;
+        let resized = runtime.block_on(resized(work, line))?;
+        let rows = runtime.block_on(published(work, &past, line, asked));
+        let rows = rows.map_err(|fault| unreadable(resized.as_ref(), fault))?;
         if !rows.is_empty() {
-            shards.push(traced(work, runtime, &past, line, (asked, rows))?);
+            let shard = traced(work, runtime, &past, line, (asked, rows))?;
+            shards.push(TracedShard { resized, ..shard });
         }
     }
     if shards.is_empty() {
@@ -145,7 +149,6 @@ async fn published(work: &Work, past: &Past, line: &LedgerLine, asked: &Asked) -
     let mut rows = Vec::new();
     for file in line.files.iter().filter(|file| file.date == day) {
         let file = LiveFile::from(file);
-        work.result.head(&file.path).await.map_err(Fault::reading)?;
         let found = rows_at(&work.result, &past.state.schema, &file, &asked.robot, asked.time_us).await?;
         rows.extend(found.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1))));
     }
@@ -183,7 +186,7 @@ fn traced(
         key: line.key.clone(),
         plan: made.plan.hash(),
         source: made.plan.source.clone(),
-        resized: runtime.block_on(resized(work, line))?,
+        resized: None,
         rows,
         extra,
         observations,

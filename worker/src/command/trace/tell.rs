@@ -84,9 +84,10 @@ impl Teller<'_> {
         let schema = self.row.published.schema();
         let mut differences = Vec::new();
         for column in self.row.differences() {
-            let again = self.row.again.as_ref().and_then(|(again, _)| again.columns().get(column));
+            let name = schema.field(column).name();
+            let again = self.row.again.as_ref().and_then(|(again, _)| again.column_by_name(name));
             differences.push(Difference {
-                column: schema.field(column).name().clone(),
+                column: name.clone(),
                 published: value(self.row.published.column(column), 0)?,
                 recomputed: again.map_or(Ok(Value::Null), |again| value(again, 0))?,
             });
