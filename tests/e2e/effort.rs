@@ -1,7 +1,9 @@
 //! What a run costs: memory that does not grow with the archive's length.
 
-use crate::words::fleet;
-use fleetloom_tests::program;
+use crate::words::{OBJECT, SMALL, change, fleet};
+use fleetloom_tests::place::Place;
+use fleetloom_tests::{pack, program, python};
+use std::fs;
 
 #[test]
 fn memory_does_not_grow_with_the_length_of_the_archive() {
@@ -15,4 +17,39 @@ fn memory_does_not_grow_with_the_length_of_the_archive() {
     let (short, long) = (peak(10), peak(100));
     assert!(short <= 300 << 10, "60 robot-hours took {short} KiB");
     assert!(long <= short + short / 5, "60 robot-hours took {short} KiB, 600 took {long} KiB");
+}
+
+#[test]
+fn a_shard_that_does_not_fit_into_memory_is_cut_until_it_does() {
+    let (place, file) = fleet(1, 48, 43, false);
+    program::run(&file).expect(0);
+    let (whole, shards) = (python::digest(&place.result()), place.reports().len());
+    fs::remove_dir_all(place.result()).expect("the table can be removed");
+    let run = program::start(&["run".as_ref(), "-f".as_ref(), file.as_os_str(), "--memory".as_ref(), "128Mi".as_ref()]);
+    let peak = run.peak_kib();
+    run.finish().expect(0).says("did not fit into memory");
+    assert!(peak <= 128 << 10, "{peak} KiB");
+    assert!(place.reports().len() > shards && !place.names("result/_fleetloom/splits").is_empty());
+    assert_eq!(python::digest(&place.result()), whole);
+    program::run(&file).expect(0).says("nothing changed");
+}
+
+#[test]
+fn a_shard_that_cannot_be_cut_any_smaller_says_what_to_do() {
+    let place = Place::new();
+    let record = format!(r#"{{"ts": 1714564800000, "v": 1, "pad": "{}"}}"#, "x".repeat(1 << 20));
+    let member = |second: u64| {
+        let document = format!(r#"{{"speed": [{record}]}}"#)
+            .replace("1714564800000", &(1_714_564_800_000 + second * 1000).to_string());
+        pack::Entry::deflated(format!("r1/{}.json", 1_714_564_800_000 + second * 1000), document.as_bytes())
+    };
+    place.write(OBJECT, pack::zip(&(0..48).map(member).collect::<Vec<_>>()));
+    let words = change(SMALL, "columns: [{name: v}]", "columns: [{name: v}, {name: pad, type: string}]");
+    let words =
+        change(&words, "  windows:", "  events: [{name: e, signal: speed, when: \"v > 2\", memory: 2d}]\n  windows:");
+    let file = place.words(&words).display().to_string();
+    let run = program::fleetloom(&["run", "-f", &file, "--memory", "128Mi"]);
+    assert!(run.expect(6).says("give it more (--memory").elapsed.as_secs() < 60);
+    assert!(place.versions().is_empty());
+    program::fleetloom(&["run", "-f", &file, "--memory", "512Mi"]).expect(0);
 }

@@ -1,6 +1,7 @@
 //! The end-to-end tests: the built program, on real folders, judged by other people's readers. One binary, so that it links once.
 
 mod bad_input;
+mod changes;
 mod effort;
 mod figures;
 mod golden;

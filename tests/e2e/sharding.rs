@@ -39,6 +39,31 @@ fn every_cut_gives_the_same_rows() {
     assert!(counts.is_sorted() && counts[0] <= 3 && counts[3] >= 7, "shards: {counts:?}");
 }
 
+/// JSON bytes that all shards unpacked, from their reports.
+fn unpacked_bytes(place: &Place) -> u64 {
+    let bytes = |name: &String| {
+        let text = fs::read(place.path(&format!("result/_fleetloom/reports/{name}"))).expect("the report is there");
+        let report: serde_json::Value = serde_json::from_slice(&text).expect("a report is JSON");
+        report["timings"]["unpack"]["bytes"].as_u64().expect("a report says what was unpacked")
+    };
+    place.reports().iter().map(bytes).sum()
+}
+
+#[test]
+fn a_run_decodes_no_member_twice() {
+    for order in ["robot", "time"] {
+        let place = Place::new();
+        let out = place.folder().display().to_string();
+        let fleet = ["simulate", "--robots", "4", "--hours", "26", "--seed", "3", "--order", order, "--out", &out];
+        program::fleetloom(&fleet).expect(0);
+        let file = place.words(&with(&place.path("fleetloom.yaml"), "shards: {bytes: 1Mi}"));
+        program::run(&file).expect(0);
+        let shards = place.reports().len();
+        assert!(shards >= 7, "{shards} shards");
+        assert_eq!(unpacked_bytes(&place), count(&shown(&file), "members.json_bytes"), "{shards} shards, by {order}");
+    }
+}
+
 #[test]
 fn a_grid_goes_on_into_a_day_without_members() {
     let place = Place::new();

@@ -39,6 +39,23 @@ fn stopped(signal: Signal, moments: &[usize]) {
 }
 
 #[test]
+fn sigterm_before_the_first_shard_is_done() {
+    let (place, file) = many_shards();
+    let began: [&dyn Fn() -> bool; 3] = [&|| true, &|| !place.names("result/_fleetloom/members").is_empty(), &|| {
+        !place.names("result/_fleetloom/plans").is_empty()
+    }];
+    for has_begun in began {
+        let run = program::start(&["run".as_ref(), "-f".as_ref(), file.as_os_str()]);
+        assert!(run.wait_until(has_begun), "the run ended before it began");
+        run.signal(Signal::TERM);
+        let outcome = run.finish().expect(143);
+        assert!(place.versions().is_empty(), "{outcome}");
+    }
+    program::run(&file).expect(0);
+    assert_eq!(place.versions().len(), 1);
+}
+
+#[test]
 fn sigterm_between_shards() {
     stopped(Signal::TERM, &[1, 4]);
 }

@@ -1,14 +1,22 @@
 //! Zips, right and wrong: the writer says exactly what it is told, names and checksums included, so that damage can be made.
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::{DeflateEncoder, GzEncoder};
-use std::io::Write;
+use std::io::{Read, Write};
 
 /// The bytes in gzip.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("memory takes it");
     encoder.finish().expect("memory takes it")
+}
+
+/// The bytes out of gzip.
+pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut plain).expect("it is gzip");
+    plain
 }
 
 /// A member to be.
@@ -39,6 +47,46 @@ impl Entry {
         encoder.write_all(bytes).expect("memory takes it");
         let stored = encoder.finish().expect("memory takes it");
         Self { stored, method: 8, ..Self::stored(name, bytes) }
+    }
+
+    /// The members of a zip with fewer than 65,536 of them, in their order, as they are stored.
+    ///
+    /// # Panics
+    /// When it is not one.
+    pub fn all_of(zip: &[u8]) -> Vec<Self> {
+        let half = |at: usize| u16::from_le_bytes(zip[at..at + 2].try_into().expect("two bytes"));
+        let word = |at: usize| u32::from_le_bytes(zip[at..at + 4].try_into().expect("four bytes"));
+        let end = zip.windows(4).rposition(|bytes| bytes == b"PK\x05\x06").expect("a zip has an end");
+        let mut at = word(end + 16) as usize;
+        let entry = |_| {
+            let (name, stored, local) = (usize::from(half(at + 28)), word(at + 20) as usize, word(at + 42) as usize);
+            let data = local + 30 + usize::from(half(local + 26)) + usize::from(half(local + 28));
+            let entry = Self {
+                name: zip[at + 46..at + 46 + name].to_vec(),
+                stored: zip[data..data + stored].to_vec(),
+                method: half(at + 10),
+                crc32: word(at + 16),
+                bytes: word(at + 24),
+            };
+            at += 46 + name + usize::from(half(at + 30)) + usize::from(half(at + 32));
+            entry
+        };
+        (0..half(end + 10)).map(entry).collect()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        std::str::from_utf8(&self.name).unwrap_or_default()
+    }
+
+    /// The same name with other bytes, stored as they are.
+    pub fn with_bytes(&self, bytes: &[u8]) -> Self {
+        Self::stored(&self.name, bytes)
+    }
+
+    /// Its bytes as they are stored.
+    pub fn bytes(&self) -> &[u8] {
+        &self.stored
     }
 
     /// With another checksum than its bytes have.

@@ -3,7 +3,7 @@
 use crate::console::Color;
 use crate::plan::Ask;
 use crate::simulate::Order;
-use crate::work::{Effort, run_id};
+use crate::work::{Effort, MEMORY_BYTES_MIN, run_id};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use pipeline::pipeline::DayRange;
@@ -151,8 +151,8 @@ pub(crate) struct Words {
 /// What a process may take.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Budget {
-    /// Aim for at most this much memory, such as 512Mi
-    #[arg(long, value_name = "BYTES", value_parser = words::size_bytes, help_heading = "Resources")]
+    /// Aim for at most this much memory, 128Mi or more [default: 512Mi]
+    #[arg(long, value_name = "BYTES", value_parser = memory_bytes, help_heading = "Resources")]
     pub(crate) memory: Option<u64>,
     /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Resources")]
@@ -436,6 +436,17 @@ fn time_us(text: &str) -> Result<i64, String> {
     words::instant_ns(text).map(floor_us)
 }
 
+/// A budget that can be kept.
+fn memory_bytes(text: &str) -> Result<u64, String> {
+    let bytes = words::size_bytes(text)?;
+    let least = MEMORY_BYTES_MIN >> 20;
+    if bytes >= MEMORY_BYTES_MIN {
+        Ok(bytes)
+    } else {
+        Err(format!("the program and a little data need {least}Mi; give it at least that"))
+    }
+}
+
 /// `2022-10-01..2022-11-01`, half-open and not empty.
 fn day_range(text: &str) -> Result<DayRange, String> {
     let (from, to) = text.split_once("..").ok_or("write FROM..TO, such as 2022-10-01..2022-11-01")?;
@@ -495,6 +506,12 @@ mod tests {
         assert_eq!(names(&[], &[&backfill, &later]), ["backfill"]);
         assert_eq!(names(&["--run-id", "mine"], &[&backfill]), ["mine"]);
         assert_eq!(names(&[], &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_budget_that_cannot_be_kept_is_refused() {
+        assert_eq!(memory_bytes("128Mi"), Ok(128 << 20));
+        assert!(memory_bytes("10Mi").unwrap_err().contains("at least"));
     }
 
     #[test]

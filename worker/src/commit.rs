@@ -105,7 +105,7 @@ async fn carried(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<
         )));
     }
     let outside = ledger.lines.into_iter().filter(|line| line.span.intersect(days).is_none());
-    let lines: Vec<LedgerLine> = outside.map(|line| LedgerLine { state: LineState::Carried, ..line }).collect();
+    let lines: Vec<LedgerLine> = outside.map(carry).collect();
     let made_by = base.provenance.as_ref().map(|provenance| provenance.meaning.as_str());
     if !lines.is_empty() && made_by != Some(meaning_hash(plan).as_str()) {
         return Err(Fault::request(
@@ -114,6 +114,12 @@ async fn carried(work: &Work, plan: &Plan, base: Option<&TableState>) -> Result<
         ));
     }
     Ok(lines)
+}
+
+/// A line of the base in the next version. One that failed goes on being a failed one: it still has no rows.
+fn carry(line: LedgerLine) -> LedgerLine {
+    let state = if line.state == LineState::Failed { LineState::Failed } else { LineState::Carried };
+    LedgerLine { state, ..line }
 }
 
 /// What a shard's report, or its absence, comes to.
@@ -144,7 +150,7 @@ fn line(shard: &Shard, report: Option<Report>, failure: Option<Failure>) -> Ledg
 
 fn not_tried() -> Failure {
     let message = "it has neither a report nor a failure: it was never tried to the end".to_owned();
-    Failure { attempts: 0, reason: "NotTried".to_owned(), place: String::new(), message }
+    Failure { failed_ms: 0, attempts: 0, reason: "NotTried".to_owned(), place: String::new(), message }
 }
 
 /// The leading bits of the robots' hashes, as text; empty for all robots.
@@ -165,8 +171,10 @@ async fn failures(work: &Work, plan: &Plan) -> Result<BTreeMap<String, Failure>,
         };
         let (key, mut failure): (String, Failure) = serde_json::from_slice(&bytes)
             .map_err(|error| Fault::request(format!("{}: not a failure of ours ({error}); remove it", object.key)))?;
-        failure.attempts += failures.get(&key).map_or(0, |before| before.attempts);
-        failures.insert(key, failure);
+        let before = failures.remove(&key);
+        let attempts = failure.attempts + before.as_ref().map_or(0, |before| before.attempts);
+        failure = before.filter(|before| before.failed_ms > failure.failed_ms).unwrap_or(failure);
+        failures.insert(key, Failure { attempts, ..failure });
     }
     Ok(failures)
 }

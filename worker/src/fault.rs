@@ -88,6 +88,11 @@ impl Fault {
         Self { message: format!("{} ({consequence})", self.message), ..self }
     }
 
+    /// The same fault, saying what to do.
+    pub(crate) fn with_remedy(self, remedy: &str) -> Self {
+        Self { message: format!("{}; {remedy}", self.message), ..self }
+    }
+
     /// A fault with an error's words and causes.
     pub(crate) fn caused(exit: Exit, error: impl Error + Send + Sync + 'static) -> Self {
         Self { exit, message: error.to_string(), details: Vec::new(), source: Some(Box::new(error)) }

@@ -16,6 +16,7 @@ mod replay;
 mod run;
 mod shard;
 mod simulate;
+mod split;
 mod stop;
 mod summary;
 mod trace;

@@ -7,7 +7,7 @@
 //! A shard that a run carried over is in the plan of an earlier version: the bases are followed back to it.
 
 use crate::fault::{Exit, Fault};
-use crate::plan::{Sources, load, stored};
+use crate::plan::{Sources, sources_of, stored};
 use crate::work::{ENGINE, Work};
 use pipeline::meaning::{differences, meaning};
 use pipeline::plan::{Plan, Shard};
@@ -93,8 +93,7 @@ impl Past {
         let mut plan = plan_of(work, &self.state).await?;
         loop {
             if let Some(index) = plan.shards.iter().position(|shard| shard.key == line.key) {
-                let gone = || Fault::request(format!("{}: the source version of the plan is gone", work.result));
-                let sources = load(work, &plan.source).await?.ok_or_else(gone)?;
+                let sources = sources_of(work, &plan).await?;
                 return Ok(Made { plan, index, sources });
             }
             let gone = || Fault::request(format!("{}: no plan names shard {}", work.result, line.key));

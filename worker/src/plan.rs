@@ -1,27 +1,29 @@
 //! The plan flow: list the archive, cut it, compare with what is there, write the plan down.
 //!
 //! ```text
-//! list ─► member lists ─► survey ─► parts ─► inputs ─► base, reports ─► Plan ─► _fleetloom/plans/<hash>.json
+//! list ─► base ─► member lists ─► outline ─► parts ─► inputs ─► reports ─► Plan ─► _fleetloom/plans/<hash>.json
 //! ```
 
+mod changes;
+mod draft;
 mod reports;
 mod sources;
 
-pub(crate) use sources::{Sources, Walk, load};
+pub(crate) use sources::{Sources, Walk, of_plan as sources_of};
 
 use crate::fault::Fault;
 use crate::work::{ENGINE, Work};
 use archive::listing::{Listing, list};
-use archive::members::content_id;
 use archive::store::{Put, StoreError};
 use pipeline::meaning::meaning;
 use pipeline::member::Member;
 use pipeline::pipeline::DayRange;
-use pipeline::plan::{
-    Draft, Facts, Inputs, Part, Plan, Survey, member_robot, plan as decide, robots_known, sight, within,
-};
+use pipeline::plan::{Facts, Plan, member_robot, plan as decide, robots_known};
 use pipeline::spec::Recompute;
+use std::collections::BTreeMap;
+use table::estimate::{Estimate, estimate, write_estimate};
 use table::layout;
+use table::report::read_reports;
 use table::state::TableState;
 
 /// What is asked of a plan.
@@ -42,6 +44,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The archive as it was listed.
     pub(crate) listing: Listing,
+    /// What its work will take.
+    pub(crate) estimate: Estimate,
 }
 
 /// Makes the plan of a run and writes it down.
@@ -49,13 +53,13 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
     let listing = list(work.source.as_ref(), &work.pipeline().archive).await?;
     let base = TableState::open(&work.result, None).await?;
     refuse_if_empty(work, &listing, base.as_ref())?;
-    let sources = sources::ensure(work, &listing).await?;
-    let range = narrower(work.pipeline().range, ask.range)?;
-    let inputs = inputs(work, &sources, range).await?;
     let before = match &base {
         Some(base) => before(work, base).await?,
         None => None,
     };
+    let range = narrower(work.pipeline().range, ask.range)?;
+    let sources = sources::ensure(work, &listing, before.as_ref().map(|plan| plan.source.as_str())).await?;
+    let (cut, drafted) = draft::draft(work, &sources, range, before.as_ref()).await?;
     let asked_by = (ask.recompute == Recompute::All).then_some(ask.run.as_str());
     let facts = Facts {
         meaning: meaning(work.pipeline()),
@@ -63,13 +67,24 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
         source: listing.source_version.clone(),
         base: base.as_ref().map(|base| (base.version, before.as_ref())),
         range: ask.range,
+        cut,
         asked_by,
     };
-    let keys = facts.keys(&inputs).into_iter().flatten().collect();
-    let reports = reports::reusable(work, base.as_ref(), &keys).await?;
-    let plan = decide(work.pipeline(), &facts, inputs, &reports);
+    let keys = facts.keys(&drafted).into_iter().flatten().collect();
+    let found = reports::find(work, base.as_ref(), &keys).await?;
+    let mut plan = decide(work.pipeline(), &facts, drafted, &found.reusable);
+    if let Some(before) = &before {
+        changes::name(work, &mut plan, &sources, before).await?;
+    }
     write(work, &plan).await?;
-    Ok(Planned { plan, listing })
+    let measured = if plan.stale().next().is_some() {
+        read_reports(work.result.as_ref(), &found.latest).await?
+    } else {
+        BTreeMap::new()
+    };
+    let estimate = estimate(&plan, measured.values());
+    write_estimate(work.result.as_ref(), &plan.hash(), &estimate).await?;
+    Ok(Planned { plan, listing, estimate })
 }
 
 /// The plan of that hash, made from the words at hand.
@@ -134,26 +149,6 @@ fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) ->
         }
     }
     Ok(())
-}
-
-/// The parts of the range with what they read: two passes over the members, none held.
-async fn inputs(work: &Work, sources: &Sources, range: Option<DayRange>) -> Result<Vec<(Part, Inputs)>, Fault> {
-    let sight = sight(work.pipeline());
-    let mut survey = Survey::new(sight, robots_known(&work.pipeline().archive));
-    let mut walk = Walk::new(work, sources, None);
-    while let Some(members) = walk.next().await? {
-        members.iter().for_each(|member| survey.add(member, robot(work, member)));
-    }
-    let parts = within(survey.parts(work.pipeline().shard_bytes), range);
-    let mut draft = Draft::new(sight, parts);
-    let mut walk = Walk::new(work, sources, None);
-    while let Some(members) = walk.next().await? {
-        for member in &members {
-            let object = &sources.objects[member.object as usize];
-            draft.add(&object.key, member, robot(work, member), &content_id(member, object));
-        }
-    }
-    Ok(draft.finish())
 }
 
 /// The hash of a member's robot where shards are cut by robot; a member that tells none is with the first of them.

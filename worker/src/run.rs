@@ -2,14 +2,17 @@
 
 use crate::commit::{Committed, commit};
 use crate::fault::{Exit, Fault};
-use crate::plan::{Ask, Planned, load, plan};
-use crate::shard::{shard, write_failure};
+use crate::plan::{Ask, Planned, plan, sources_of};
+use crate::shard::{Shards, write_failure};
+use crate::split::split;
 use crate::work::Work;
-use pipeline::plan::Plan;
+use pipeline::plan::{Bucket, Part, Plan};
 use tokio::runtime::Handle;
 
 /// How often a run plans anew when its input or its base changed under it.
 const PLANS_MAX: usize = 3;
+/// How often a run plans anew to cut shards that did not fit into memory: each time into halves.
+const SPLITS_MAX: usize = 8;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -34,26 +37,33 @@ pub(crate) trait Watch: Sync {
 
 /// Runs a pipeline to a published version. Blocks: call it outside the runtime's threads.
 pub(crate) fn run(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
-    let mut tries = 0;
+    let (mut changes, mut splits) = (0, 0);
     loop {
-        tries += 1;
-        match once(work, runtime, ask, watch) {
-            Err(fault) if fault.exit() == Exit::Changed && tries < PLANS_MAX => {
-                tracing::warn!(%fault, tries, "planning anew");
+        match once(work, runtime, ask, watch, splits < SPLITS_MAX) {
+            Err(fault) if fault.exit() == Exit::Changed && changes + 1 < PLANS_MAX => {
+                changes += 1;
+                tracing::warn!(%fault, changes, "planning anew");
             }
-            ended => return ended,
+            Ok(None) => splits += 1,
+            Ok(Some(ran)) => return Ok(ran),
+            Err(fault) => return Err(fault),
         }
     }
 }
 
-fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
+/// Plans, computes and publishes; `None`: shards are to be cut in two first, if that `may` be.
+fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch, may_split: bool) -> Result<Option<Ran>, Fault> {
     let planned = runtime.block_on(plan(work, ask))?;
     watch.planned(&planned);
-    let failed = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
+    let Shortfall { failed, split } = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
     watch.computed();
     work.stop.check()?;
+    if split > 0 && may_split {
+        tracing::info!(split, "planning anew with shards cut in two");
+        return Ok(None);
+    }
     match runtime.block_on(commit(work, &planned.plan, &ask.run)) {
-        Ok(committed) => Ok(Ran { planned, committed, failed }),
+        Ok(committed) => Ok(Some(Ran { planned, committed, failed })),
         // What made a shard fail says more than the gate that counts failed shards.
         Err(fault) => match failed.into_iter().next() {
             Some(cause) if fault.exit() == Exit::Gate => Err(cause.noting(&fault)),
@@ -62,31 +72,54 @@ fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<R
     }
 }
 
-/// Computes the shards of those indices, one after the other. A shard that fails by itself does not stop the others; a stop,
-/// a store that is away and a changed input do.
+/// What computing shards did not achieve.
+#[derive(Debug, Default)]
+pub(crate) struct Shortfall {
+    /// Why shards failed.
+    pub(crate) failed: Vec<Fault>,
+    /// How many of them the next plan cuts in two.
+    pub(crate) split: usize,
+}
+
+/// Computes the shards of those indices, one after the other, neighbours in time next to each other. A shard that fails by
+/// itself does not stop the others; a stop, a store that is away and a changed input do.
 pub(crate) fn shards(
     work: &Work,
     runtime: &Handle,
     plan: &Plan,
-    indices: Vec<usize>,
+    mut indices: Vec<usize>,
     watch: &dyn Watch,
-) -> Result<Vec<Fault>, Fault> {
-    let gone = || Fault::request(format!("{}: the source version of the plan is gone; plan again", work.result));
-    let sources = runtime.block_on(load(work, &plan.source))?.ok_or_else(gone)?;
+) -> Result<Shortfall, Fault> {
+    let sources = runtime.block_on(sources_of(work, plan))?;
     let hash = plan.hash();
-    let mut failed = Vec::new();
-    for index in indices {
+    let mut shortfall = Shortfall::default();
+    indices.sort_by_key(|index| reading_order(plan.shards[*index].part));
+    let parts: Vec<Part> = indices.iter().map(|index| plan.shards[*index].part).collect();
+    let mut shards = Shards::new(work, runtime, &sources)?;
+    for (place, index) in indices.into_iter().enumerate() {
         work.stop.check()?;
         let one = &plan.shards[index];
-        let Err(fault) = shard(work, runtime, &sources, one, &|members, bytes| watch.passed(members, bytes)) else {
-            continue;
-        };
+        let seen = |members, bytes| watch.passed(members, bytes);
+        let Err(fault) = shards.compute(one, &parts[place + 1..], &seen) else { continue };
         if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
             return Err(fault);
         }
-        tracing::error!(shard = index, %fault, "a shard failed");
+        let (fault, was_split) = split(work, runtime, one.part, fault)?;
+        if was_split {
+            tracing::warn!(shard = index, %fault, "a shard did not fit into memory");
+        } else {
+            tracing::error!(shard = index, %fault, "a shard failed");
+        }
         write_failure(work, runtime, &hash, one, &fault)?;
-        failed.push(fault);
+        shortfall.failed.push(fault);
+        shortfall.split += usize::from(was_split);
     }
-    Ok(failed)
+    Ok(shortfall)
+}
+
+/// Robots first, then time: a shard and the one after it then read the same members about the border between them, and what
+/// they share is little.
+fn reading_order(part: Part) -> (u64, u8, i64) {
+    let Bucket { bits, value } = part.bucket;
+    (if bits == 0 { 0 } else { value << (64 - u32::from(bits)) }, bits, part.span.from_ns)
 }

@@ -5,6 +5,7 @@
 //! ```
 //! A shard whose report is there is done. Files have names of their own attempt; only the report makes them count.
 
+mod carry;
 mod chunk;
 mod clock;
 mod gather;
@@ -16,6 +17,7 @@ use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
 use crate::work::{Work, now_ms};
 use archive::store::Store;
+use carry::{Carry, Turn};
 use chunk::{Census, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
@@ -24,7 +26,7 @@ use engine::compute::RobotRows;
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
 use pipeline::member::Member;
-use pipeline::plan::{Role, Shard, robots_known, sight};
+use pipeline::plan::{Part, Role, Shard, robots_known, sight};
 use std::sync::Arc;
 use table::layout;
 use table::ledger::Failure;
@@ -42,21 +44,68 @@ const CHUNK_BYTES: u64 = 8 << 20;
 const INTERLEAVED_SHARE: u64 = 8;
 /// Above this share of neighbours with different robots, an archive counts as interleaved.
 const INTERLEAVING_MAX: f64 = 0.2;
+/// Share of the memory budget that observations kept for the shards to come may take.
+const CARRIED_SHARE: u64 = 8;
 /// Refusals written at a time.
 const REFUSALS: usize = 1024;
 
-/// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
-pub(crate) fn shard(
-    work: &Work,
-    runtime: &Handle,
-    sources: &Sources,
-    shard: &Shard,
-    seen: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Report, Fault> {
-    if let Some(report) = runtime.block_on(read_report(work.result.as_ref(), &shard.key))? {
-        return Ok(report);
+/// What computes shards of one plan, one after the other, and what it carries from one to the next.
+pub(crate) struct Shards<'a> {
+    work: &'a Work,
+    runtime: &'a Handle,
+    sources: &'a Sources,
+    plan: Arc<DecodePlan>,
+    carry: Carry,
+}
+
+impl<'a> Shards<'a> {
+    /// Ready for the first shard.
+    pub(crate) fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources) -> Result<Self, Fault> {
+        let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+        let carry = Carry::new(work.effort.room_bytes() / CARRIED_SHARE);
+        Ok(Self { work, runtime, sources, plan: Arc::new(plan), carry })
     }
-    Attempt { seen, ..Attempt::new(work, runtime, sources, shard)? }.run()
+
+    /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
+    ///
+    /// `later` are those that will be computed after it, the next one first: what they read too is kept for them. `seen` is
+    /// told of each chunk's own members and their stored bytes.
+    pub(crate) fn compute(
+        &mut self,
+        shard: &Shard,
+        later: &[Part],
+        seen: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Report, Fault> {
+        let report = self.report(shard, later, seen);
+        self.carry.end_turn();
+        report
+    }
+
+    fn report(&mut self, shard: &Shard, later: &[Part], seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, Fault> {
+        if let Some(report) = self.runtime.block_on(read_report(self.work.result.as_ref(), &shard.key))? {
+            return Ok(report);
+        }
+        let attempt = Attempt {
+            work: self.work,
+            runtime: self.runtime,
+            sources: self.sources,
+            shard,
+            store: &self.work.result,
+            later: self.neighbours(shard.part, later),
+            plan: Arc::clone(&self.plan),
+            id: Uuid::new_v4().simple().to_string(),
+            clock: Clock::default(),
+            seen,
+        };
+        attempt.run(&mut self.carry)
+    }
+
+    /// Those of the shards to come that may read a member that this one reads, with their turns.
+    fn neighbours(&self, part: Part, later: &[Part]) -> Vec<(Turn, Part)> {
+        let sight = sight(self.work.pipeline());
+        let turns = (self.carry.turn() + 1..).zip(later.iter().copied());
+        turns.filter(|(_, other)| part.shares(sight, other)).collect()
+    }
 }
 
 /// Computes a shard into another store than the result's, whatever reports there are; nothing of the result is touched.
@@ -68,7 +117,8 @@ pub(crate) fn shard_into(
     shard: &Shard,
     store: &Arc<dyn Store>,
 ) -> Result<Report, Fault> {
-    Attempt { store, ..Attempt::new(work, runtime, sources, shard)? }.run()
+    // Nothing is carried to another shard.
+    Attempt { store, ..Attempt::new(work, runtime, sources, shard)? }.run(&mut Carry::new(0))
 }
 
 /// Writes down why a shard failed.
@@ -80,6 +130,7 @@ pub(crate) fn write_failure(
     fault: &Fault,
 ) -> Result<(), Fault> {
     let failure = Failure {
+        failed_ms: now_ms(),
         attempts: 1,
         reason: fault.reason().to_owned(),
         place: format!("{}", work.source),
@@ -99,6 +150,7 @@ struct Attempt<'a> {
     shard: &'a Shard,
     /// Where files and report go.
     store: &'a Arc<dyn Store>,
+    later: Vec<(Turn, Part)>,
     plan: Arc<DecodePlan>,
     id: String,
     clock: Clock,
@@ -113,7 +165,7 @@ struct Output {
 }
 
 impl<'a> Attempt<'a> {
-    /// An attempt that writes to the result and that nobody watches.
+    /// An attempt at a shard alone, that writes to the result and that nobody watches.
     fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, shard: &'a Shard) -> Result<Self, Fault> {
         let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
         Ok(Self {
@@ -122,6 +174,7 @@ impl<'a> Attempt<'a> {
             sources,
             shard,
             store: &work.result,
+            later: Vec::new(),
             plan: Arc::new(plan),
             id: Uuid::new_v4().simple().to_string(),
             clock: Clock::default(),
@@ -131,14 +184,14 @@ impl<'a> Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn run(&self) -> Result<Report, Fault> {
+    fn run(&self, carry: &mut Carry) -> Result<Report, Fault> {
         let (store, key) = (self.store, self.shard.key.as_str());
         let mut output = Output {
             part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
             quarantine: QuarantineWriter::new(store, key, &self.id),
             account: Account::default(),
         };
-        match self.fill(&mut output) {
+        match self.fill(&mut output, carry) {
             Ok(()) => self.report(output),
             Err(fault) => {
                 self.abandon(output);
@@ -158,7 +211,7 @@ impl Attempt<'_> {
     }
 
     /// Two passes over the member lists: one to see which robots there are, one to compute them chunk by chunk.
-    fn fill(&self, output: &mut Output) -> Result<(), Fault> {
+    fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
@@ -171,7 +224,7 @@ impl Attempt<'_> {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
-                self.chunk(&chunk, output)?;
+                self.chunk(&chunk, output, carry)?;
             }
         }
         self.work.stop.check()
@@ -184,7 +237,7 @@ impl Attempt<'_> {
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
         let after_ns = sight.lateness_ns.saturating_add(1);
         let stamps = sight.context(self.shard.part.span).widen(before_ns, after_ns);
-        Walk::new(self.work, self.sources, Some(stamps))
+        Walk::around(self.work, self.sources, stamps)
     }
 
     /// The next members that the shard reads, in archive order; may be none of a list's.
@@ -192,9 +245,12 @@ impl Attempt<'_> {
         let sight = sight(self.work.pipeline());
         let told = robots_known(&self.work.pipeline().archive);
         let pick = |member: Member| {
-            let role = self.shard.part.role(sight, member.stamp, robot(self.work, &member))?;
+            let hash = robot(self.work, &member);
+            let role = self.shard.part.role(sight, member.stamp, hash)?;
+            let reads = |(_, part): &&(Turn, Part)| part.role(sight, member.stamp, hash).is_some();
+            let until = self.later.iter().rfind(reads).map_or(0, |(turn, _)| *turn);
             let robot = member.robot.clone().filter(|_| told).unwrap_or_default();
-            Some(Pick { member, role, robot })
+            Some(Pick { member, role, until, robot })
         };
         let members = self.runtime.block_on(walk.next())?;
         Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))
@@ -203,7 +259,7 @@ impl Attempt<'_> {
     fn chunk_bytes(&self, census: &Census) -> u64 {
         let threads = u64::try_from(self.work.effort.threads).unwrap_or(1);
         let together = CHUNK_BYTES.saturating_mul(threads);
-        let most = self.work.effort.memory_bytes / INTERLEAVED_SHARE;
+        let most = self.work.effort.room_bytes() / INTERLEAVED_SHARE;
         if census.interleaving() > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
     }
 
@@ -211,25 +267,26 @@ impl Attempt<'_> {
         Gather { work: self.work, runtime: self.runtime, sources: self.sources, plan: &self.plan, clock: &self.clock }
     }
 
-    fn chunk(&self, picks: &[Pick], output: &mut Output) -> Result<(), Fault> {
-        let decoded = self.gather().chunk(picks)?;
-        for part in &decoded {
-            output.account.merge(&part.account);
-            self.quarantine(picks, part, &mut output.quarantine)?;
+    fn chunk(&self, picks: &[Pick], output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+        let stretches = self.gather().chunk(picks, carry.take(picks))?;
+        for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
+            output.account.merge(&stretch.decoded.account);
+            self.quarantine(picks, &stretch.decoded, &mut output.quarantine)?;
         }
         let own = picks.iter().filter(|pick| pick.role == Role::Own);
         let (members, bytes) =
             own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
+        let decoded: Vec<&Decoded> = stretches.iter().map(|stretch| &stretch.decoded).collect();
         let Arranged { robots, account } = self.arrange(&decoded, picks)?;
-        drop(decoded);
+        stretches.into_iter().for_each(|stretch| carry.keep(picks, stretch));
         output.account.merge(&account);
         self.robots(robots, output)?;
         (self.seen)(members, bytes);
         Ok(())
     }
 
-    fn arrange(&self, decoded: &[Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
+    fn arrange(&self, decoded: &[&Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
         let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));

@@ -60,6 +60,17 @@ impl Work {
 
 /// Memory budget where nothing is said.
 const MEMORY_BYTES: u64 = 512 << 20;
+/// What the program, its libraries and one block a thread take, whatever the archive: a run over a kilobyte peaks at 65 MB.
+const OWN_BYTES: u64 = 64 << 20;
+/// Least memory budget that can be kept: 60 robot-hours with it peak at 119 MB.
+pub(crate) const MEMORY_BYTES_MIN: u64 = 2 * OWN_BYTES;
+
+impl Effort {
+    /// What observations and rows may take: the budget without what the program takes itself.
+    pub(crate) fn room_bytes(&self) -> u64 {
+        self.memory_bytes.max(MEMORY_BYTES_MIN) - OWN_BYTES
+    }
+}
 
 impl Default for Effort {
     /// One thread a core, and [`MEMORY_BYTES`].

@@ -16,6 +16,7 @@ use arrow::datatypes::{Int64Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use pipeline::archive::Signal;
 use pipeline::spec::Duplicates;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,7 +71,8 @@ struct Run {
 /// each member index who accounts for it.
 ///
 /// Errors: more than 2 GiB of text in one column of one robot.
-pub fn arrange(decoded: &[Decoded], signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
+pub fn arrange<D: Borrow<Decoded>>(decoded: &[D], signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
+    let decoded: Vec<&Decoded> = decoded.iter().map(Borrow::borrow).collect();
     let names: BTreeMap<&str, Arc<str>> =
         decoded.iter().flat_map(|part| &part.robots).map(|name| (name.as_ref(), Arc::clone(name))).collect();
     let place: BTreeMap<&str, usize> = names.keys().enumerate().map(|(place, name)| (*name, place)).collect();
@@ -80,7 +82,7 @@ pub fn arrange(decoded: &[Decoded], signals: &[Signal], roles: &[Role]) -> Resul
     for (index, signal) in signals.iter().enumerate() {
         let batches: Vec<&RecordBatch> = decoded.iter().map(|part| &part.signals[index]).collect();
         let counts = account.signals.entry(signal.name.clone()).or_default();
-        for (robot, runs) in robots.iter_mut().zip(runs(decoded, &batches, &place)) {
+        for (robot, runs) in robots.iter_mut().zip(runs(&decoded, &batches, &place)) {
             let batch = one(&batches, &runs, signal, roles, counts);
             let too_much = |source| TooMuch { signal: signal.name.clone(), source };
             robot.signals.push(batch.map_err(too_much)?);
@@ -112,7 +114,7 @@ impl RobotSignals {
 }
 
 /// For each robot its runs in the batches of one signal, in archive order.
-fn runs(decoded: &[Decoded], batches: &[&RecordBatch], place: &BTreeMap<&str, usize>) -> Vec<Vec<Run>> {
+fn runs(decoded: &[&Decoded], batches: &[&RecordBatch], place: &BTreeMap<&str, usize>) -> Vec<Vec<Run>> {
     let mut runs = vec![Vec::new(); place.len()];
     for (batch, (part, rows)) in decoded.iter().zip(batches).enumerate() {
         let places: Vec<usize> = part.robots.iter().map(|name| place[name.as_ref()]).collect();

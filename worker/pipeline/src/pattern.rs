@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{robot}`, `{any_name}` | one or more characters of one path segment, captured |
 //! | `{date}` | `2022-10-26` or `20221026`, a day of the calendar |
-//! | `{millis}`, `{seconds}` | 1 to 19 digits |
+//! | `{millis}`, `{seconds}` | 1 to 19 digits, with a decimal fraction where one stands: `1533226515.002` |
 //! | `*` | any characters of one path segment, none too |
 //! | `**` | any characters, `/` too; as a whole segment (`**/`) any number of folders, none too |
 //!
@@ -13,13 +13,14 @@
 //! time is bounded by (key length)², see [`Pattern::matches`].
 
 use crate::member::Stamp;
-use crate::time::{self, Day};
+use crate::time::Day;
+use crate::time::decimal::{Count, decimal_ns};
 use std::fmt;
 
 /// Most captures of one pattern; it bounds the memory of a match.
 pub const CAPTURES_MAX: usize = 8;
 
-/// Most digits of `{millis}` and `{seconds}`: `i64::MAX` has 19.
+/// Most digits of `{millis}` and `{seconds}` before and after the point: `i64::MAX` has 19.
 const DIGITS_MAX: usize = 19;
 
 /// A key pattern: literals, `{captures}`, `*` (within one path segment) and `**` (over segments).
@@ -234,10 +235,23 @@ fn run<'k>(tokens: &[Token], key: &'k str, at: usize, values: &mut [&'k str; CAP
             choose(rest, key, at, lengths, *index, values)
         }
         Token::Digits(index) => {
-            let digits = here.bytes().take(DIGITS_MAX).take_while(u8::is_ascii_digit).count();
-            choose(rest, key, at, (1..=digits).rev(), *index, values)
+            let whole = digits(here);
+            let fraction = here.get(whole..).and_then(|rest| rest.strip_prefix('.')).map_or(0, digits);
+            if whole > 0 && fraction > 0 {
+                values[*index] = &here[..whole + 1 + fraction];
+                // Whatever comes of it, the point and what follows may as well belong to what follows the stamp.
+                if run(rest, key, at + whole + 1 + fraction, values) == Outcome::Match {
+                    return Outcome::Match;
+                }
+            }
+            choose(rest, key, at, (1..=whole).rev(), *index, values)
         }
     }
+}
+
+/// How many digits `text` starts with, at most [`DIGITS_MAX`].
+fn digits(text: &str) -> usize {
+    text.bytes().take(DIGITS_MAX).take_while(u8::is_ascii_digit).count()
 }
 
 /// Lengths at which a `**` may end: none, and after each character that `stop` accepts.
@@ -351,15 +365,19 @@ impl<'k> Captures<'_, 'k> {
 
     /// The time in the key: `{millis}` or `{seconds}`, else `{date}`. Beyond `i64` ns it stops at the last instant.
     pub fn stamp(&self) -> Stamp {
-        let instant = |name, unit_ns: i64| {
-            let count: u64 = self.get(name)?.parse().ok()?;
-            Some(Stamp::At(i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(unit_ns)))
-        };
-        instant("millis", time::MILLI_NS)
-            .or_else(|| instant("seconds", time::SECOND_NS))
+        let instant = |name, unit| Some(Stamp::At(stamp_ns(self.get(name)?, unit)));
+        instant("millis", Count::Millis)
+            .or_else(|| instant("seconds", Count::Seconds))
             .or_else(|| self.get("date").and_then(day).map(Stamp::Day))
             .unwrap_or(Stamp::Absent)
     }
+}
+
+/// The instant that digits with or without a fraction say, exactly; leading zeros mean nothing. Beyond `i64` ns it is the last.
+fn stamp_ns(text: &str, unit: Count) -> i64 {
+    let bare = text.trim_start_matches('0');
+    let padded = if bare.is_empty() || bare.starts_with('.') { format!("0{bare}") } else { bare.to_owned() };
+    decimal_ns(padded.as_bytes(), unit).unwrap_or(i64::MAX)
 }
 
 /// What a member and its object say together.
@@ -460,9 +478,21 @@ mod tests {
         let stamp = |pattern: &str, key| Pattern::parse(pattern).unwrap().matches(key).unwrap().stamp();
         assert_eq!(stamp("{date}/{millis}", "2022-10-26/1666742400000"), Stamp::At(1_666_742_400_000_000_000));
         assert_eq!(stamp("{seconds}", "12"), Stamp::At(12_000_000_000));
+        assert_eq!(stamp("{seconds}.json", "1533226515.00273.json"), Stamp::At(1_533_226_515_002_730_000));
+        assert_eq!(stamp("{millis}", "0007.5"), Stamp::At(7_500_000));
+        assert_eq!(stamp("{millis}", "000"), Stamp::At(0));
         assert_eq!(stamp("{date}", "1970-01-02"), Stamp::Day(Day(1)));
         assert_eq!(stamp("{robot}", "12"), Stamp::Absent);
         assert_eq!(stamp("{millis}", "9999999999999999999"), Stamp::At(i64::MAX));
+    }
+
+    #[test]
+    fn a_fraction_belongs_to_the_stamp_unless_the_pattern_needs_it() {
+        assert_eq!(one("{seconds}.json", "12.5.json"), Some("12.5"));
+        assert_eq!(one("{seconds}.{part}.json", "12.5.json"), Some("12"));
+        assert_eq!(one("{seconds}.*.json", "12.5.6.json"), Some("12.5"));
+        assert_eq!(one("{seconds}.5", "12.5"), Some("12"));
+        assert_eq!(one("{seconds}.json", "12..json"), None);
     }
 
     #[test]

@@ -6,11 +6,13 @@ use crate::commit::bucket_text;
 use crate::console::print;
 use crate::fault::{Exit, Result};
 use crate::plan::{Planned, plan as make};
-use crate::present::{Align, Frame, Table, bytes, count};
+use crate::present::{Align, Frame, Table, bytes, count, duration};
 use crate::words;
 use crate::work::{Effort, Work, runtime};
 use pipeline::plan::{Shard, State};
 use pipeline::time::{Span, display};
+use std::time::Duration;
+use table::estimate::Estimate;
 
 /// Makes the plan of one pipeline.
 pub(crate) fn plan(args: &PlanArgs, context: &Context) -> Result {
@@ -26,7 +28,7 @@ pub(crate) fn show_plan(planned: &Planned, json: bool) -> Result<()> {
     let hash = plan.hash();
     if json {
         let stale: Vec<usize> = plan.stale().collect();
-        let value = serde_json::json!({ "hash": hash, "stale": stale, "plan": plan });
+        let value = serde_json::json!({ "hash": hash, "stale": stale, "plan": plan, "estimate": planned.estimate });
         return Ok(print(&format!("{value:#}\n"))?);
     }
     let mut table = Table::new([
@@ -51,7 +53,24 @@ pub(crate) fn show_plan(planned: &Planned, json: bool) -> Result<()> {
     let work = format!("{} stale ({} members, {})", count(shards as u64), count(members), bytes(stored));
     let base = plan.base.map_or_else(|| "no table yet".to_owned(), |base| format!("version {base}"));
     let head = format!("plan {hash} of {archive}, against {base}: {work}, {reused} reused\n");
-    Ok(print(&if table.is_empty() { head } else { head + &table.text(Frame::of_stdout()) })?)
+    let text =
+        if table.is_empty() { head } else { head + &predicted(&planned.estimate) + &table.text(Frame::of_stdout()) };
+    Ok(print(&text)?)
+}
+
+/// What the stale shards will take, in a line.
+fn predicted(estimate: &Estimate) -> String {
+    let Estimate { measured, core_seconds, peak_bytes, .. } = estimate;
+    let time = duration(Duration::from_secs_f64(core_seconds.max(0.0)));
+    let read = bytes(estimate.bytes);
+    let memory =
+        peak_bytes.map_or_else(|| "memory not measured yet".to_owned(), |peak| format!("peak memory {}", bytes(peak)));
+    let from = match measured {
+        0 => "a guess: nothing was measured yet".to_owned(),
+        1 => "as the last shard measured".to_owned(),
+        many => format!("as the last {many} shards measured"),
+    };
+    format!("reads {read}, takes about {time} of one core, {memory} ({from})\n")
 }
 
 fn cells(index: usize, shard: &Shard) -> [String; 7] {

@@ -3,9 +3,10 @@
 use crate::Context;
 use crate::cli::ShardArgs;
 use crate::fault::{Exit, Fault, Result};
-use crate::plan::{load, read};
+use crate::plan::{read, sources_of};
 use crate::present::count;
-use crate::shard::{shard as compute, write_failure};
+use crate::shard::{Shards, write_failure};
+use crate::split::split;
 use crate::words;
 use crate::work::{Work, runtime};
 
@@ -18,14 +19,14 @@ pub(crate) fn shard(args: &ShardArgs, context: &Context) -> Result {
     let index = args.index as usize;
     let out = || Fault::request(format!("--index {index}: plan {} has {shards} shards, numbered from 0", args.plan));
     let one = plan.shards.get(index).ok_or_else(out)?;
-    let gone = || Fault::request(format!("{}: the source version of the plan is gone; plan again", work.result));
-    let sources = runtime.block_on(load(&work, &plan.source))?.ok_or_else(gone)?;
-    match compute(&work, runtime.handle(), &sources, one, &|_, _| ()) {
+    let sources = runtime.block_on(sources_of(&work, &plan))?;
+    match Shards::new(&work, runtime.handle(), &sources)?.compute(one, &[], &|_, _| ()) {
         Ok(report) => {
             context.console.say(&format!("shard {index} of {shards}: {} rows", count(report.rows)));
             Ok(Exit::Done)
         }
         Err(fault) => {
+            let (fault, _) = split(&work, runtime.handle(), one.part, fault)?;
             if fault.exit() != Exit::Stopped {
                 write_failure(&work, runtime.handle(), &args.plan, one, &fault)?;
             }

@@ -10,16 +10,24 @@ use table::part::DataFile;
 use table::report::{read_reports, report_keys};
 use table::state::TableState;
 
+/// Reports that an estimate is made from: the latest, as many as are read at once.
+const MEASURED: usize = 32;
+
+/// What reports there are.
+pub(super) struct Found {
+    /// Keys whose rows are there.
+    pub(super) reusable: HashSet<String>,
+    /// Keys of the latest reports.
+    pub(super) latest: Vec<String>,
+}
+
 /// Those of `keys` whose report says files that are all there, as large as it says. A file that is not live in the base may
 /// be removed once its report is old: such a report counts only for half of the retention.
 ///
 /// A report whose files are gone is removed, with a warning: a worker that found it would take its shard for done.
-pub(super) async fn reusable(
-    work: &Work,
-    base: Option<&TableState>,
-    keys: &HashSet<String>,
-) -> Result<HashSet<String>, Fault> {
+pub(super) async fn find(work: &Work, base: Option<&TableState>, keys: &HashSet<String>) -> Result<Found, Fault> {
     let mut reports = report_keys(work.result.as_ref()).await?;
+    let latest = latest(&reports);
     reports.retain(|key, _| keys.contains(key));
     let live = match base {
         Some(base) => base.ledger(&work.result).await?.lines.into_iter().map(|line| (line.key, line.files)).collect(),
@@ -41,7 +49,13 @@ pub(super) async fn reusable(
             }
         }
     }
-    Ok(whole)
+    Ok(Found { reusable: whole, latest })
+}
+
+fn latest(reports: &BTreeMap<String, Option<i64>>) -> Vec<String> {
+    let mut by_time: Vec<(&Option<i64>, &String)> = reports.iter().map(|(key, written)| (written, key)).collect();
+    by_time.sort_unstable();
+    by_time.into_iter().rev().take(MEASURED).map(|(_, key)| key.clone()).collect()
 }
 
 /// The files of each key: the base's ledger knows its own, reports tell the others.

@@ -8,64 +8,102 @@ use crate::fault::Fault;
 use crate::work::Work;
 use archive::error::ArchiveError;
 use archive::listing::Listing;
-use archive::members::Members;
+use archive::members::{Members, content_id};
 use archive::refusal::TORN_OBJECT;
 use archive::store::Object;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing, Stamp};
-use pipeline::plan::{digest, robots_known};
+use pipeline::plan::{Cell, Cells, Plan, digest, robots_known};
 use pipeline::time::Span;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use table::layout;
 use table::members::{MembersReader, MembersWriter, Wanted};
 use table::sources::{SourceObject, read_sources, write_sources};
 
-/// The objects of one source version, and where their member lists lie.
+/// The objects of one source version, where their member lists lie, and the lists in short.
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     /// By key.
     pub(crate) objects: Vec<Object>,
     lists: Vec<String>,
+    cells: Vec<Vec<Cell>>,
 }
 
-/// Makes sure that each listed object has its member list, and writes the source version.
-pub(crate) async fn ensure(work: &Work, listing: &Listing) -> Result<Sources, Fault> {
+impl Sources {
+    /// Each object's key with its cells, in archive order.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (&str, &[Cell])> {
+        self.objects.iter().map(|object| object.key.as_str()).zip(self.cells.iter().map(Vec::as_slice))
+    }
+}
+
+/// Makes sure that each listed object has its member list, and writes the source version. `before` is the source version of the
+/// base: what it says of an object that is in the same state still holds, so only others are looked at.
+pub(crate) async fn ensure(work: &Work, listing: &Listing, before: Option<&str>) -> Result<Sources, Fault> {
     let version = listing.source_version.as_str();
     if let Some(known) = load(work, version).await? {
         return Ok(known);
     }
     let archive = &work.pipeline().archive;
-    let mut lines = Vec::with_capacity(listing.objects.len());
-    for (index, object) in listing.objects.iter().enumerate() {
-        work.stop.check()?;
-        let list = list_name(archive, object);
-        let index = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
-        let (members, stored_bytes) =
-            if archive.members.is_some() { write_list(work, &list, index, object).await? } else { (1, object.bytes) };
-        lines.push(SourceObject {
-            key: object.key.clone(),
-            bytes: object.bytes,
-            etag: object.etag.clone(),
-            version: object.version.clone(),
-            content_id: list,
-            members,
-            stored_bytes,
-            kind: if archive.members.is_some() { "container" } else { "plain" }.to_owned(),
-        });
-    }
+    let known = match before {
+        Some(before) => read_sources(&work.result, &sources_name(archive, before)).await?.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let known: HashMap<&str, &SourceObject> = known.iter().map(|line| (line.content_id.as_str(), line)).collect();
+    let lines =
+        stream::iter(listing.objects.iter().enumerate()).map(|(index, object)| line(work, &known, index, object));
+    let lines: Vec<SourceObject> = lines.buffered(work.source.reading().parallel).try_collect().await?;
     write_sources(work.result.as_ref(), &sources_name(archive, version), &lines).await?;
     Ok(sources(lines))
 }
 
+/// The line of an object: what is known of its state, else what its members say.
+async fn line(
+    work: &Work,
+    known: &HashMap<&str, &SourceObject>,
+    index: usize,
+    object: &Object,
+) -> Result<SourceObject, Fault> {
+    work.stop.check()?;
+    let list = list_name(&work.pipeline().archive, object);
+    if let Some(same) = known.get(list.as_str()) {
+        return Ok((*same).clone());
+    }
+    let index = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
+    let cells = cells(work, &list, index, object).await?;
+    Ok(SourceObject {
+        key: object.key.clone(),
+        bytes: object.bytes,
+        etag: object.etag.clone(),
+        version: object.version.clone(),
+        content_id: list,
+        members: cells.iter().map(|cell| cell.members).sum(),
+        stored_bytes: cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(cell.bytes)),
+        cells,
+    })
+}
+
+/// The source version that a plan was made from.
+pub(crate) async fn of_plan(work: &Work, plan: &Plan) -> Result<Sources, Fault> {
+    let gone = || Fault::request(format!("{}: the source version of the plan is gone; plan again", work.result));
+    load(work, &plan.source).await?.ok_or_else(gone)
+}
+
 /// The source version of that name; `None`: it was never planned from.
-pub(crate) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
+pub(super) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
     let name = sources_name(&work.pipeline().archive, version);
     Ok(read_sources(&work.result, &name).await?.map(sources))
 }
 
 fn sources(lines: Vec<SourceObject>) -> Sources {
-    let (objects, lists) = lines.into_iter().map(|line| (object(&line), line.content_id)).unzip();
-    Sources { objects, lists }
+    let (mut objects, mut lists, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+    for line in lines {
+        objects.push(object(&line));
+        lists.push(line.content_id);
+        cells.push(line.cells);
+    }
+    Sources { objects, lists, cells }
 }
 
 fn object(line: &SourceObject) -> Object {
@@ -87,29 +125,50 @@ fn patterns(archive: &Archive) -> String {
     format!("{:?}", (&archive.objects.text, members, &archive.robot.capture))
 }
 
-/// Walks an object's directory into its list, unless it is there. Returns how many members it has and their stored bytes.
-async fn write_list(work: &Work, list: &str, index: u32, object: &Object) -> Result<(u64, u64), Fault> {
-    if let Some(known) = MembersReader::open(&work.result, list, index, Wanted::default()).await? {
-        return Ok(known.sums().await?);
+/// An object's members in short. Walks a container's directory into its list, unless it is there.
+async fn cells(work: &Work, list: &str, index: u32, object: &Object) -> Result<Vec<Cell>, Fault> {
+    let mut short = Short { object, cells: Cells::default() };
+    if work.pipeline().archive.members.is_none() {
+        let mut members = Members::open(Arc::clone(&work.source), &work.pipeline().archive, index, object).await?;
+        short.add(&members.next().await?.unwrap_or_default());
+        return Ok(short.cells.finish());
+    }
+    if let Some(mut known) = MembersReader::open(&work.result, list, index, Wanted::default()).await? {
+        while let Some(members) = known.next().await? {
+            short.add(&members);
+        }
+        return Ok(short.cells.finish());
     }
     let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
-    match walk(work, index, object, &mut writer).await {
-        Ok(sums) => {
-            writer.finish().await?;
-            Ok(sums)
-        }
+    match walk(work, index, &mut short, &mut writer).await {
+        Ok(()) => writer.finish().await?,
         Err(Walking::Torn(error)) => {
             tracing::warn!(%error, "an object cannot be read; it goes to quarantine");
             writer.abort().await?;
+            let members = [torn(&work.pipeline().archive, index, object)];
+            short = Short { object, cells: Cells::default() };
+            short.add(&members);
             let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
-            writer.write(&[torn(&work.pipeline().archive, index, object)]).await?;
+            writer.write(&members).await?;
             writer.finish().await?;
-            Ok((1, object.bytes))
         }
         Err(Walking::Failed(fault)) => {
             writer.abort().await?;
-            Err(fault)
+            return Err(fault);
         }
+    }
+    Ok(short.cells.finish())
+}
+
+/// An object's members in short, while they pass by.
+struct Short<'a> {
+    object: &'a Object,
+    cells: Cells,
+}
+
+impl Short<'_> {
+    fn add(&mut self, members: &[Member]) {
+        members.iter().for_each(|member| self.cells.add(member, &content_id(member, self.object)));
     }
 }
 
@@ -121,20 +180,21 @@ enum Walking {
     Failed(Fault),
 }
 
-async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWriter) -> Result<(u64, u64), Walking> {
+async fn walk(work: &Work, index: u32, short: &mut Short<'_>, writer: &mut MembersWriter) -> Result<(), Walking> {
     let sort =
         |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
-    let source = Arc::clone(&work.source);
+    let (source, object) = (Arc::clone(&work.source), short.object);
     let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
     while let Some(chunk) = members.next().await.map_err(sort)? {
         work.stop.check().map_err(Walking::Failed)?;
+        short.add(&chunk);
         writer.write(&chunk).await.map_err(|error| Walking::Failed(error.into()))?;
     }
     if members.tally.ignored > 0 {
         let (ignored, examples) = (members.tally.ignored, members.tally.ignored_examples.join(", "));
         tracing::warn!(object = object.key, ignored, examples, "members do not match the archive's `members`");
     }
-    Ok((members.tally.members, members.tally.stored_bytes))
+    Ok(())
 }
 
 /// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time. Where it
@@ -159,6 +219,29 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     }
 }
 
+/// The members of one object that are stamped in a span, all held; none where its list is gone.
+pub(super) async fn member_list(
+    work: &Work,
+    sources: &Sources,
+    index: usize,
+    stamps: Span,
+) -> Result<Vec<Member>, Fault> {
+    let number = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
+    if work.pipeline().archive.members.is_none() {
+        let object = &sources.objects[index];
+        let mut members = Members::open(Arc::clone(&work.source), &work.pipeline().archive, number, object).await?;
+        return Ok(members.next().await?.unwrap_or_default());
+    }
+    let wanted = Wanted { stamps: Some(stamps) };
+    let mut held = Vec::new();
+    if let Some(mut list) = MembersReader::open(&work.result, &sources.lists[index], number, wanted).await? {
+        while let Some(members) = list.next().await? {
+            held.extend(members);
+        }
+    }
+    Ok(held)
+}
+
 /// Whether a member may hold observations of robots that take part. Its name can only say no where it tells the robot.
 fn takes_part(work: &Work, member: &Member) -> bool {
     let pipeline = work.pipeline();
@@ -170,14 +253,20 @@ pub(crate) struct Walk<'w> {
     work: &'w Work,
     sources: &'w Sources,
     stamps: Option<Span>,
-    next: usize,
+    objects: Box<dyn Iterator<Item = usize> + Send + 'w>,
     reader: Option<MembersReader>,
 }
 
 impl<'w> Walk<'w> {
-    /// All members, or those whose stamp meets `stamps` (and those without a stamp).
-    pub(crate) fn new(work: &'w Work, sources: &'w Sources, stamps: Option<Span>) -> Self {
-        Self { work, sources, stamps, next: 0, reader: None }
+    /// Members whose stamp meets `stamps`, and those without a stamp.
+    pub(crate) fn around(work: &'w Work, sources: &'w Sources, stamps: Span) -> Self {
+        let objects = Box::new(0..sources.objects.len());
+        Self { work, sources, stamps: Some(stamps), objects, reader: None }
+    }
+
+    /// All members of some objects.
+    pub(crate) fn of(work: &'w Work, sources: &'w Sources, objects: BTreeSet<usize>) -> Self {
+        Self { work, sources, stamps: None, objects: Box::new(objects.into_iter()), reader: None }
     }
 
     /// The next members that take part, all of one object; `None` after the last.
@@ -190,9 +279,8 @@ impl<'w> Walk<'w> {
                 }
                 self.reader = None;
             }
-            let Some(object) = self.sources.objects.get(self.next) else { return Ok(None) };
-            let index = self.next;
-            self.next += 1;
+            let Some(index) = self.objects.next() else { return Ok(None) };
+            let object = &self.sources.objects[index];
             if let Some(mut members) = self.open(index, object).await? {
                 members.retain(|member| takes_part(self.work, member));
                 if !members.is_empty() {

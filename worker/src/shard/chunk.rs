@@ -8,6 +8,7 @@
 //! in a second, [`Chunks`] gives a chunk as soon as its last member has passed. So where each robot's members lie together,
 //! only one chunk's are held.
 
+use super::carry::Turn;
 use pipeline::member::Member;
 use pipeline::plan::Role;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +19,8 @@ use std::sync::Arc;
 pub(crate) struct Pick {
     pub(crate) member: Member,
     pub(crate) role: Role,
+    /// The last shard that reads it.
+    pub(crate) until: Turn,
     /// The one robot whose observations it holds; empty where only its documents tell.
     pub(crate) robot: Arc<str>,
 }
@@ -125,7 +128,7 @@ mod tests {
             crc32: None,
             packing: Packing::Stored,
         };
-        Pick { robot: member.robot.clone().unwrap_or_default(), member, role: Role::Own }
+        Pick { robot: member.robot.clone().unwrap_or_default(), member, role: Role::Own, until: 0 }
     }
 
     /// The robots of each chunk, and after how many members it was given.

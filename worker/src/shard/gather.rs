@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  this thread                     threads
-//!  fetch ── block 0, 1, 2 … ──►  unpack ─► decode ─► Decoded 0, 1, 2 …   put back in archive order
+//!  fetch ── block 0, 1, 2 … ──►  unpack ─► decode ─► stretches   put back in archive order
 //! ```
 //! At most one block a thread waits, so what is held is bounded by the budget, the blocks under way and what was decoded.
 
+use super::carry::Stretch;
 use super::chunk::Pick;
 use super::clock::{Clock, Step};
 use crate::fault::{Exit, Fault};
@@ -16,7 +17,7 @@ use archive::lines::{LineStream, Lines};
 use archive::refusal::Refusal;
 use archive::unpack::Unpacker;
 use engine::account::Kind;
-use engine::decode::{Decoded, Decoder, Plan as DecodePlan, Source};
+use engine::decode::{Decoder, Plan as DecodePlan, Source};
 use futures::TryStreamExt;
 use pipeline::archive::Archive;
 use pipeline::plan::Role;
@@ -39,21 +40,21 @@ pub(super) struct Gather<'a> {
     pub(super) clock: &'a Clock,
 }
 
-/// A block on its way, with its place in archive order.
-struct Numbered {
-    number: usize,
-    block: Block,
-}
-
 /// What all threads write to.
 struct Shared<'a> {
-    decoded: Mutex<Vec<(usize, Decoded)>>,
+    stretches: Mutex<Vec<Stretch>>,
     fault: Mutex<Option<Fault>>,
     /// Bytes of all that was decoded.
     held_bytes: AtomicUsize,
     picks: &'a [Pick],
-    /// One batch per member, where members do not come in the order of their positions.
-    apart: bool,
+    /// Indices of the picks that are fetched.
+    fetched: Vec<usize>,
+}
+
+/// What one thread works with.
+struct Tools {
+    unpacker: Unpacker,
+    decoder: Decoder,
 }
 
 impl Shared<'_> {
@@ -64,28 +65,29 @@ impl Shared<'_> {
 }
 
 impl Gather<'_> {
-    /// The observations of a chunk's members, in archive order.
-    pub(super) fn chunk(&self, picks: &[Pick]) -> Result<Vec<Decoded>, Fault> {
+    /// The observations of a chunk's members, in archive order: those that are carried, and the others fetched and decoded.
+    pub(super) fn chunk(&self, picks: &[Pick], carried: Vec<Stretch>) -> Result<Vec<Stretch>, Fault> {
         let large = match self.archive().format {
             Format::Json => Large::Refuse { bytes_max: self.archive().limits.member_bytes_max },
             Format::NdJson => Large::Stream,
         };
-        let members = picks.iter().map(|pick| &pick.member);
+        let fetched = others(picks.len(), &carried);
+        let members = fetched.iter().map(|index| &picks[*index].member);
         let mut fetch = Fetch::new(Arc::clone(&self.work.source), &self.sources.objects, members, large);
         let shared = Shared {
-            decoded: Mutex::default(),
+            stretches: Mutex::new(carried),
             fault: Mutex::default(),
             held_bytes: AtomicUsize::new(0),
             picks,
-            apart: !lie_in_order(picks) || !fetch.streamed.is_empty(),
+            fetched,
         };
         self.blocks(&mut fetch, &shared)?;
-        for index in std::mem::take(&mut fetch.streamed) {
-            self.stream(index, &shared)?;
+        for streamed in std::mem::take(&mut fetch.streamed) {
+            self.stream(shared.fetched[streamed], &shared)?;
         }
-        let mut decoded = shared.decoded.into_inner().unwrap_or_else(PoisonError::into_inner);
-        decoded.sort_by_key(|(number, _)| *number);
-        Ok(decoded.into_iter().map(|(_, decoded)| decoded).collect())
+        let mut stretches = shared.stretches.into_inner().unwrap_or_else(PoisonError::into_inner);
+        stretches.sort_by_key(|stretch| stretch.first);
+        Ok(stretches)
     }
 
     fn archive(&self) -> &Archive {
@@ -95,42 +97,44 @@ impl Gather<'_> {
     /// Fetches blocks on this thread and decodes them on the others.
     fn blocks(&self, fetch: &mut Fetch, shared: &Shared<'_>) -> Result<(), Fault> {
         let threads = self.work.effort.threads;
-        let (send, receive) = sync_channel::<Numbered>(threads);
+        let (send, receive) = sync_channel::<Block>(threads);
         let receive = Mutex::new(receive);
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| self.decode(&receive, shared));
             }
-            self.feed(fetch, send, shared)
+            let fed = self.feed(fetch, &send, shared);
+            drop(send);
+            fed
         })?;
         shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
-    fn feed(&self, fetch: &mut Fetch, send: SyncSender<Numbered>, shared: &Shared<'_>) -> Result<(), Fault> {
-        for number in 0.. {
+    fn feed(&self, fetch: &mut Fetch, send: &SyncSender<Block>, shared: &Shared<'_>) -> Result<(), Fault> {
+        loop {
             self.work.stop.check()?;
             let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
-            let Some(block) = block else { break };
-            if shared.failed() || send.send(Numbered { number, block: block.map_err(Fault::reading)? }).is_err() {
-                break;
+            let Some(block) = block else { return Ok(()) };
+            let block = block.map_err(Fault::reading)?;
+            self.clock.pass(Step::Read, block.members.iter().flat_map(|raw| &raw.bytes).map(|bytes| bytes.len()).sum());
+            if shared.failed() || send.send(block).is_err() {
+                return Ok(());
             }
         }
-        drop(send);
-        Ok(())
     }
 
     /// One thread: takes blocks until there are no more. After a fault it only takes them, so that the feeding thread, which may
     /// wait for room, never waits for ever.
-    fn decode(&self, receive: &Mutex<Receiver<Numbered>>, shared: &Shared<'_>) {
-        let mut unpacker = Unpacker::new(self.archive().limits.member_bytes_max);
-        let mut decoder = Decoder::new(Arc::clone(self.plan));
+    fn decode(&self, receive: &Mutex<Receiver<Block>>, shared: &Shared<'_>) {
+        let unpacker = Unpacker::new(self.archive().limits.member_bytes_max);
+        let mut tools = Tools { unpacker, decoder: Decoder::new(Arc::clone(self.plan)) };
         loop {
             let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Numbered { number, block }) = next else { return };
+            let Ok(block) = next else { return };
             if shared.failed() {
                 continue;
             }
-            let block = AssertUnwindSafe(|| self.block(number, block, &mut unpacker, &mut decoder, shared));
+            let block = AssertUnwindSafe(|| self.block(block, &mut tools, shared));
             let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
             if let Err(fault) = catch_unwind(block).unwrap_or_else(panicked) {
                 shared.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
@@ -138,29 +142,36 @@ impl Gather<'_> {
         }
     }
 
-    fn block(
-        &self,
-        number: usize,
-        block: Block,
-        unpacker: &mut Unpacker,
-        decoder: &mut Decoder,
-        shared: &Shared<'_>,
-    ) -> Result<(), Fault> {
+    /// Decodes a block's members, stretch by stretch.
+    fn block(&self, block: Block, tools: &mut Tools, shared: &Shared<'_>) -> Result<(), Fault> {
+        let mut begun: Option<(usize, usize)> = None;
         for raw in block.members {
-            let source = source(shared.picks, raw.member);
+            let index = shared.fetched[raw.member];
+            begun = match begun {
+                Some((first, next)) if next == index && Stretch::goes_on(shared.picks, first, index) => {
+                    Some((first, index + 1))
+                }
+                ended => {
+                    self.end(ended, tools, shared)?;
+                    Some((index, index + 1))
+                }
+            };
             match raw.bytes {
-                Err(refusal) => refuse(decoder, &source, refusal, 0),
-                Ok(bytes) => self.member(raw.member, &bytes, unpacker, decoder, shared.picks),
-            }
-            if shared.apart {
-                self.keep(raw.member, decoder, shared)?;
+                Err(refusal) => refuse(&mut tools.decoder, &source(shared.picks, index), refusal, 0),
+                Ok(bytes) => self.member(index, &bytes, tools, shared.picks),
             }
         }
-        if shared.apart { Ok(()) } else { self.keep(number, decoder, shared) }
+        self.end(begun, tools, shared)
+    }
+
+    fn end(&self, stretch: Option<(usize, usize)>, tools: &mut Tools, shared: &Shared<'_>) -> Result<(), Fault> {
+        let Some((first, next)) = stretch else { return Ok(()) };
+        self.keep(first, next - first, &mut tools.decoder, shared)
     }
 
     /// Unpacks and decodes one member that lies in memory.
-    fn member(&self, index: usize, raw: &[u8], unpacker: &mut Unpacker, decoder: &mut Decoder, picks: &[Pick]) {
+    fn member(&self, index: usize, raw: &[u8], tools: &mut Tools, picks: &[Pick]) {
+        let Tools { unpacker, decoder } = tools;
         let (source, member) = (source(picks, index), &picks[index].member);
         match self.archive().format {
             Format::Json => match self.clock.time(Step::Unpack, || unpacker.document(member, raw)) {
@@ -190,45 +201,52 @@ impl Gather<'_> {
                 let mut next = || self.clock.time(Step::Read, || self.runtime.block_on(pieces.try_next()));
                 while let Some(piece) = next().map_err(Fault::reading)? {
                     self.work.stop.check()?;
+                    self.clock.pass(Step::Read, piece.len());
                     lines.push(&piece, &mut |lines| take(&mut decoder, &source, &lines));
                     self.afford(shared.held_bytes.load(Ordering::Relaxed) + decoder.bytes())?;
                 }
                 lines.finish(&mut |lines| take(&mut decoder, &source, &lines));
             }
         }
-        self.keep(index, &mut decoder, shared)
+        self.keep(index, 1, &mut decoder, shared)
     }
 
-    /// Puts what a decoder gathered at its place.
-    fn keep(&self, number: usize, decoder: &mut Decoder, shared: &Shared<'_>) -> Result<(), Fault> {
+    /// Ends a stretch: what a decoder gathered of these members.
+    fn keep(&self, first: usize, members: usize, decoder: &mut Decoder, shared: &Shared<'_>) -> Result<(), Fault> {
         let bytes = decoder.bytes();
         self.afford(shared.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes)?;
         let decoded = decoder.finish().map_err(|error| Fault::new(Exit::Memory, error.to_string()))?;
-        shared.decoded.lock().unwrap_or_else(PoisonError::into_inner).push((number, decoded));
+        let stretch = Stretch { first, members, until: shared.picks[first].until, decoded };
+        shared.stretches.lock().unwrap_or_else(PoisonError::into_inner).push(stretch);
         Ok(())
     }
 
     /// Refuses to hold more observations than the budget allows.
     fn afford(&self, bytes: usize) -> Result<(), Fault> {
-        let most = self.work.effort.memory_bytes / DECODED_SHARE;
+        let most = self.work.effort.room_bytes() / DECODED_SHARE;
         if bytes as u64 <= most {
             return Ok(());
         }
-        let why = "make shards smaller (shards.bytes) or give it more (--memory)";
-        Err(Fault::new(Exit::Memory, format!("the observations of one group of robots need over {most} bytes; {why}")))
+        Err(Fault::new(
+            Exit::Memory,
+            format!("the observations of one group of robots need over {most} bytes of memory"),
+        ))
     }
 }
 
-/// Whether members lie in their objects in the order of their positions, as almost every archive has them.
-fn lie_in_order(picks: &[Pick]) -> bool {
-    let place = |pick: &Pick| (pick.member.object, pick.member.offset);
-    picks.is_sorted_by_key(place)
+/// The indices below `picks` that no stretch holds. Stretches are in order.
+fn others(picks: usize, carried: &[Stretch]) -> Vec<usize> {
+    let ends = carried.iter().map(|stretch| stretch.first + stretch.members);
+    let gaps = std::iter::once(0).chain(ends).zip(carried.iter().map(|stretch| stretch.first).chain([picks]));
+    gaps.flat_map(|(from, to)| from..to).collect()
 }
 
+/// What the decoder is told of a member. One that a later shard reads is accounted for here, in a stretch of its own, for
+/// whoever owns it.
 fn source(picks: &[Pick], index: usize) -> Source<'_> {
-    let Pick { member, role, .. } = &picks[index];
+    let Pick { member, role, until, .. } = &picks[index];
     let number = u32::try_from(index).unwrap_or_else(|_| unreachable!("a chunk of robots has under 4 billion members"));
-    let role: Role = *role;
+    let role = if *until == 0 { *role } else { Role::Own };
     Source { member: number, robot: member.robot.as_deref(), stamp: member.stamp, role }
 }
 

@@ -4,7 +4,7 @@
 //! smaller, and each observation keeps the position of its record.
 
 use super::chunk::Pick;
-use super::{Attempt, DecodePlan};
+use super::{Attempt, DecodePlan, Decoded};
 use crate::fault::Fault;
 use crate::plan::Sources;
 use crate::work::Work;
@@ -40,7 +40,8 @@ pub(crate) fn observe(
     robot: &str,
 ) -> Result<Option<Observations>, Fault> {
     let plan = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
-    let shard = Shard { key: String::new(), part, inputs: Inputs::default(), state: State::Reused };
+    let (key, seen) = (String::new(), String::new());
+    let shard = Shard { key, part, seen, inputs: Inputs::default(), state: State::Reused };
     Attempt { plan: Arc::new(plan), ..Attempt::new(work, runtime, sources, &shard)? }.observe(robot)
 }
 
@@ -53,7 +54,8 @@ impl Attempt<'_> {
         while let Some(more) = self.next(&mut walk)? {
             picks.extend(more.into_iter().filter(may_hold));
         }
-        let decoded = self.gather().chunk(&picks)?;
+        let stretches = self.gather().chunk(&picks, Vec::new())?;
+        let decoded: Vec<&Decoded> = stretches.iter().map(|stretch| &stretch.decoded).collect();
         let arranged = self.arrange(&decoded, &picks)?;
         let found = arranged.robots.into_iter().find(|found| *found.robot == *robot);
         let members = picks.into_iter().map(|pick| pick.member).collect();

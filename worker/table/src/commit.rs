@@ -111,11 +111,13 @@ struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     async fn new(store: &'a Arc<dyn Store>, publication: &'a Publication) -> Result<Self, TableError> {
-        let base = match &publication.base {
+        let (base, unchanged) = match &publication.base {
             Some(base) => {
-                Some(Base { pipeline: base.pipeline().map(str::to_owned), foreign: foreign(base.ledger(store).await)? })
+                let (foreign, ledger) = foreign(base.ledger(store).await)?;
+                let same = ledger.is_some_and(|ledger| ledger.says_the_same(&publication.ledger));
+                (Some(Base { pipeline: base.pipeline().map(str::to_owned), foreign }), same)
             }
-            None => None,
+            None => (None, false),
         };
         let facts = Facts {
             pipeline: publication.pipeline.clone(),
@@ -123,7 +125,7 @@ impl<'a> Publisher<'a> {
             write: Uuid::new_v4().simple().to_string(),
             base,
             next: Next::Unread,
-            unchanged: false,
+            unchanged,
             gates: publication.gates.clone(),
             missing: Vec::new(),
             answer: None,
@@ -159,7 +161,7 @@ impl<'a> Publisher<'a> {
         let same_meaning = base
             .and_then(|base| base.provenance.as_ref())
             .is_some_and(|made| made.meaning == self.publication.meaning && made.engine == self.publication.engine);
-        let unchanged = same_meaning && commit.is_empty();
+        let unchanged = self.facts.unchanged && same_meaning && commit.is_empty();
         let added: Vec<&DataFile> = commit.added().collect();
         let missing = missing(self.store.as_ref(), &added).await?;
         self.facts.unchanged = unchanged;
@@ -250,11 +252,11 @@ impl<'a> Publisher<'a> {
     }
 }
 
-/// Why a base is not ours, from the attempt to read its ledger.
-fn foreign(ledger: Result<Ledger, TableError>) -> Result<Option<String>, TableError> {
+/// Why a base is not ours, or its ledger, from the attempt to read it.
+fn foreign(ledger: Result<Ledger, TableError>) -> Result<(Option<String>, Option<Ledger>), TableError> {
     match ledger {
-        Ok(_) => Ok(None),
-        Err(TableError::Refused(why)) => Ok(Some(why)),
+        Ok(ledger) => Ok((None, Some(ledger))),
+        Err(TableError::Refused(why)) => Ok((Some(why), None)),
         Err(error) => Err(error),
     }
 }

@@ -57,7 +57,7 @@ pub struct Facts {
     pub base: Option<Base>,
     /// What lies at base+1.
     pub next: Next,
-    /// Whether files, schema, properties and meaning are those of the base.
+    /// Whether files, schema, properties, meaning and shards are those of the base.
     pub unchanged: bool,
     /// Gates that are not passed: a sentence each.
     pub gates: Vec<String>,

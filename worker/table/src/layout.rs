@@ -5,7 +5,7 @@
 //! _fleetloom/members/<content id>.parquet       sources/<version>.parquet      plans/<hash>.json, <hash>.estimate.json
 //! _fleetloom/reports/<shard key>.json           failures/<plan>/<shard>-<attempt>.json
 //! _fleetloom/ledger/<plan>-<write>.parquet      quarantine/<shard key>-<attempt>.parquet
-//! _fleetloom/store.json  splits.json  tags/<name>.json  probe-<id>
+//! _fleetloom/store.json  splits/<part>.json  tags/<name>.json  probe-<id>
 //! ```
 //!
 //! Keys, hashes, attempts and names come in ready: letters, digits, `.`, `_` and `-` only. Delta readers ignore
@@ -26,8 +26,9 @@ pub const REPORTS: &str = "_fleetloom/reports/";
 /// What the store was proved to do.
 pub const STORE: &str = "_fleetloom/store.json";
 
-/// Shards to be split after their memory did not suffice: an input of the next plan.
-pub const SPLITS: &str = "_fleetloom/splits.json";
+/// Prefix of the parts that are cut in two because a worker's memory did not suffice: an input of the next plan. An object
+/// each, for several workers may find one at a time, and a store replaces no object on conditions.
+pub const SPLITS: &str = "_fleetloom/splits/";
 
 /// The members of one state of an object.
 pub fn members(content_id: &str) -> String {
@@ -67,6 +68,11 @@ pub fn failure(plan: &str, shard: &str, attempt: &str) -> String {
 /// Prefix of the failures of a plan.
 pub fn failures(plan: &str) -> String {
     format!("_fleetloom/failures/{plan}/")
+}
+
+/// A part that is cut in two.
+pub fn split(part: &str) -> String {
+    format!("{SPLITS}{part}.json")
 }
 
 /// The ledger of one attempt to publish a plan.

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use pipeline::time::Span;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a ledger, in its footer.
@@ -38,6 +39,9 @@ pub enum LineState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
+    /// When the last of them ended, ms since the epoch; 0: never tried.
+    #[serde(default)]
+    pub failed_ms: i64,
     /// Tries that were made.
     pub attempts: u32,
     /// One word for the kind.
@@ -89,6 +93,14 @@ impl Ledger {
     /// The lines of one state.
     pub fn count(&self, state: LineState) -> usize {
         self.lines.iter().filter(|line| line.state == state).count()
+    }
+
+    /// Whether another ledger says the same of the same shards: then a version with it would be the same version.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let said = |ledger: &Self| -> BTreeSet<(String, bool)> {
+            ledger.lines.iter().map(|line| (line.key.clone(), line.state == LineState::Failed)).collect()
+        };
+        said(self) == said(other)
     }
 
     /// The accounts of its shards; they add up to the account of the version.

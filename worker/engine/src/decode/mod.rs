@@ -91,8 +91,8 @@ impl Refusal {
     }
 }
 
-/// What a decoder gathered.
-#[derive(Debug)]
+/// What a decoder gathered. A copy shares the batches' memory.
+#[derive(Debug, Clone)]
 pub struct Decoded {
     /// Names that the batches' `robot` points to.
     pub robots: Vec<Arc<str>>,

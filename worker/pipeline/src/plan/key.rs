@@ -27,6 +27,13 @@ pub struct Inputs {
     pub context_bytes: u64,
 }
 
+impl Inputs {
+    /// Whether there is anything to read: a part that reads no member has no row.
+    pub fn is_empty(&self) -> bool {
+        self.members == 0 && self.context_members == 0
+    }
+}
+
 /// Digests the members of one part as they pass by in archive order.
 #[derive(Debug, Default)]
 pub(super) struct InputsHasher {
@@ -44,20 +51,26 @@ impl InputsHasher {
         *members += 1;
         *bytes = bytes.saturating_add(member.stored_bytes);
         text(hasher, object_key.as_bytes());
-        text(hasher, member.robot.as_deref().unwrap_or_default().as_bytes());
-        text(hasher, member.name.as_bytes());
-        let (kind, stamp) = match member.stamp {
-            Stamp::At(ns) => (0u8, ns),
-            Stamp::Day(day) => (1, i64::from(day.0)),
-            Stamp::Absent => (2, 0),
-        };
-        hasher.update(&[kind]).update(&stamp.to_le_bytes()).update(&member.position.to_le_bytes());
-        text(hasher, content);
+        feed_member(hasher, member, content);
     }
 
     pub(super) fn finish(self) -> Inputs {
         Inputs { own: hex(&self.own), context: hex(&self.context), ..self.sums }
     }
+}
+
+/// Feeds what rows depend on of a member. Members come in archive order, so its position is said by its turn: a number would make
+/// everything behind a removed member another member.
+pub(super) fn feed_member(hasher: &mut blake3::Hasher, member: &Member, content: &[u8]) {
+    text(hasher, member.robot.as_deref().unwrap_or_default().as_bytes());
+    text(hasher, member.name.as_bytes());
+    let (kind, stamp) = match member.stamp {
+        Stamp::At(ns) => (0u8, ns),
+        Stamp::Day(day) => (1, i64::from(day.0)),
+        Stamp::Absent => (2, 0),
+    };
+    hasher.update(&[kind]).update(&stamp.to_le_bytes());
+    text(hasher, content);
 }
 
 /// The key of a shard. `meaning` and `engine` say how rows are made; `salt` is the run's id when all is recomputed.
@@ -79,11 +92,11 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 /// A length before each text, so that no two lists of texts look alike.
-fn text(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+pub(super) fn text(hasher: &mut blake3::Hasher, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
 }
 
-fn hex(hasher: &blake3::Hasher) -> String {
+pub(super) fn hex(hasher: &blake3::Hasher) -> String {
     let mut hex = hasher.finalize().to_hex().to_string();
     hex.truncate(KEY_HEX);
     hex

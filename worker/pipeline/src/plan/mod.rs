@@ -8,14 +8,18 @@
 //!  (pass 1)                         (pass 2)             (base plan, reports)
 //! ```
 
+mod cell;
 mod key;
+mod outline;
 mod part;
 mod reason;
 mod survey;
 
+pub use cell::{Cell, Cells, When};
 pub use key::{Inputs, digest, shard_key};
+pub use outline::{Cut, Known, Outline};
 pub use part::{Bucket, Part, Role, Sight, member_robot, robot_hash};
-pub use reason::{Reason, State};
+pub use reason::{Changes, Reason, State};
 pub use survey::Survey;
 
 use crate::archive::Archive;
@@ -30,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Layout of the plan's JSON.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The immutable list of shards of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +55,8 @@ pub struct Plan {
     pub range: Option<(i32, i32)>,
     /// Set when everything is recomputed: the run that asked.
     pub asked_by: Option<String>,
+    /// What the parts were cut from.
+    pub cut: Cut,
     /// The shards by span and bucket; an index is a position in this list.
     pub shards: Vec<Shard>,
 }
@@ -62,6 +68,8 @@ pub struct Shard {
     pub key: String,
     /// Which rows it makes.
     pub part: Part,
+    /// Name of the cells near it, see [`Outline::part_digest`]: while they are the same, so are its inputs.
+    pub seen: String,
     /// What it reads.
     pub inputs: Inputs,
     /// Stale or reused, and why.
@@ -83,6 +91,17 @@ impl Plan {
     pub fn stale(&self) -> impl Iterator<Item = usize> {
         self.shards.iter().enumerate().filter(|(_, shard)| shard.state.is_stale()).map(|(index, _)| index)
     }
+}
+
+/// A part with what it reads, before anybody says whether its rows are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drafted {
+    /// Which rows.
+    pub part: Part,
+    /// Name of the cells near it.
+    pub seen: String,
+    /// What it reads.
+    pub inputs: Inputs,
 }
 
 /// What is known before the members are read a second time.
@@ -144,6 +163,8 @@ pub struct Facts<'a> {
     pub base: Option<(u64, Option<&'a Plan>)>,
     /// Days to recompute.
     pub range: Option<DayRange>,
+    /// What the parts were cut from.
+    pub cut: Cut,
     /// Recompute all, asked by this run.
     pub asked_by: Option<&'a str>,
 }
@@ -151,26 +172,26 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// The keys under which the rows of each shard may be, best first: the one that the base has them under, if nothing that
     /// they depend on changed since (a run that was asked to recompute all made up its own), then the one of their meaning.
-    pub fn keys(&self, inputs: &[(Part, Inputs)]) -> Vec<Vec<String>> {
+    pub fn keys(&self, drafted: &[Drafted]) -> Vec<Vec<String>> {
         let meaning = self.meaning.to_string();
         let judge = Judge::new(self);
-        let keys = |(part, inputs): &(Part, Inputs)| {
+        let keys = |Drafted { part, inputs, .. }: &Drafted| {
             let own = shard_key(&meaning, self.engine, part, inputs, self.asked_by);
             judge.settled(part, inputs).map(str::to_owned).into_iter().chain([own]).collect()
         };
-        inputs.iter().map(keys).collect()
+        drafted.iter().map(keys).collect()
     }
 }
 
 /// Decides each shard's state and writes the plan. `reports` holds the keys whose rows are there.
-pub fn plan(pipeline: &Pipeline, facts: &Facts, inputs: Vec<(Part, Inputs)>, reports: &HashSet<String>) -> Plan {
+pub fn plan(pipeline: &Pipeline, facts: &Facts, drafted: Vec<Drafted>, reports: &HashSet<String>) -> Plan {
     let judge = Judge::new(facts);
-    let keys = facts.keys(&inputs);
-    let shard = |(keys, (part, inputs)): (Vec<String>, (Part, Inputs))| {
+    let keys = facts.keys(&drafted);
+    let shard = |(keys, Drafted { part, seen, inputs }): (Vec<String>, Drafted)| {
         let there = keys.iter().find(|key| reports.contains(*key)).cloned();
         let state = if there.is_some() { State::Reused } else { State::Stale(judge.reason(&part, &inputs)) };
         let key = there.or_else(|| keys.into_iter().next_back()).unwrap_or_default();
-        Shard { key, part, inputs, state }
+        Shard { key, part, seen, inputs, state }
     };
     Plan {
         format: FORMAT,
@@ -181,7 +202,8 @@ pub fn plan(pipeline: &Pipeline, facts: &Facts, inputs: Vec<(Part, Inputs)>, rep
         base: facts.base.as_ref().map(|(version, _)| *version),
         range: facts.range.map(|range| (range.from.0, range.to.0)),
         asked_by: facts.asked_by.map(str::to_owned),
-        shards: keys.into_iter().zip(inputs).map(shard).collect(),
+        cut: facts.cut.clone(),
+        shards: keys.into_iter().zip(drafted).map(shard).collect(),
     }
 }
 

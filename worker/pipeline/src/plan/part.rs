@@ -9,8 +9,9 @@
 //! ```
 
 use crate::member::{Member, Stamp};
-use crate::time::{DAY_NS, Span};
+use crate::time::{DAY_NS, Day, Span};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The robots whose hash starts with `bits` bits equal to `value`; no bits: all robots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,10 +25,18 @@ pub struct Bucket {
 impl Bucket {
     /// All robots.
     pub const ALL: Self = Self { bits: 0, value: 0 };
+    /// Deepest halving of the robots: two that share so many bits stay together.
+    pub const BITS_MAX: u8 = 32;
 
     /// Whether a robot of that hash (see [`robot_hash`]) is in it.
     pub fn holds(self, hash: u64) -> bool {
         self.bits == 0 || hash >> (64 - u32::from(self.bits)) == self.value
+    }
+
+    /// Whether some robot may be in both.
+    pub fn meets(self, other: Self) -> bool {
+        let (short, long) = if self.bits <= other.bits { (self, other) } else { (other, self) };
+        long.value >> (long.bits - short.bits) == short.value
     }
 
     /// The two halves: next bit 0, next bit 1.
@@ -92,6 +101,12 @@ impl Sight {
         })
     }
 
+    /// The days that rows may lie in whose observations lie in `window`.
+    pub(super) fn days(self, window: Span) -> impl Iterator<Item = Day> {
+        let last_ns = window.to_ns.saturating_sub(1).saturating_add(self.alive_ns);
+        (Day::of(window.from_ns).0..=Day::of(last_ns).0).map(Day)
+    }
+
     /// The observations that a part sees.
     ///
     /// Besides the reach of the rules it holds whatever can be a duplicate of an own member's observation, so that the
@@ -107,6 +122,35 @@ impl Sight {
 }
 
 impl Part {
+    /// The two halves of a part whose observations do not fit into memory: in time, unless a half would read more context than
+    /// rows, else by robot, where names tell the robot. `None`: it cannot be cut any smaller.
+    pub fn halves(self, sight: Sight, robots_known: bool) -> Option<[Self; 2]> {
+        let Span { from_ns, to_ns } = self.span;
+        let half_ns = to_ns.saturating_sub(from_ns) / 2;
+        if self.span != Span::ALL && half_ns > sight.back_ns.saturating_add(sight.forward_ns) {
+            let middle_ns = from_ns.saturating_add(half_ns);
+            let spans = [Span { from_ns, to_ns: middle_ns }, Span { from_ns: middle_ns, to_ns }];
+            return Some(spans.map(|span| Self { span, ..self }));
+        }
+        let divisible = robots_known && self.bucket.bits < Bucket::BITS_MAX;
+        divisible.then(|| self.bucket.halves().map(|bucket| Self { bucket, ..self }))
+    }
+
+    /// The pieces of a part, of which some were found too large, and some of their pieces too.
+    pub fn pieces(self, sight: Sight, robots_known: bool, too_large: &BTreeSet<Self>) -> Vec<Self> {
+        match self.halves(sight, robots_known).filter(|_| too_large.contains(&self)) {
+            Some(halves) => halves.into_iter().flat_map(|half| half.pieces(sight, robots_known, too_large)).collect(),
+            None => vec![self],
+        }
+    }
+
+    /// Whether some member may be read by both parts; a day with a member that is stamped by the day is not cut in time.
+    pub fn shares(&self, sight: Sight, other: &Self) -> bool {
+        let strays_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
+        let sees = |part: &Self| sight.context(part.span).widen(strays_ns, strays_ns);
+        self.bucket.meets(other.bucket) && sees(self).intersect(sees(other)).is_some()
+    }
+
     /// What `member` is to this part. `robot` is its robot's hash where that is known from its name.
     pub fn role(&self, sight: Sight, stamp: Stamp, robot: Option<u64>) -> Option<Role> {
         if robot.is_some_and(|hash| !self.bucket.holds(hash)) {
@@ -131,5 +175,41 @@ fn stamp_start(stamp: Stamp) -> i64 {
         Stamp::At(ns) => ns,
         Stamp::Day(day) => day.start_ns(),
         Stamp::Absent => i64::MIN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::HOUR_NS;
+
+    const SIGHT: Sight = Sight { back_ns: HOUR_NS, forward_ns: HOUR_NS, covers_ns: 0, lateness_ns: 0, alive_ns: 0 };
+
+    fn hours(from: i64, to: i64) -> Part {
+        Part { span: Span { from_ns: from * HOUR_NS, to_ns: to * HOUR_NS }, bucket: Bucket::ALL }
+    }
+
+    #[test]
+    fn a_part_is_halved_in_time_then_by_robot_then_not_at_all() {
+        assert_eq!(hours(0, 24).halves(SIGHT, true), Some([hours(0, 12), hours(12, 24)]));
+        let by_robot = hours(0, 4).halves(SIGHT, true).unwrap();
+        assert_eq!(by_robot.map(|part| part.bucket), Bucket::ALL.halves());
+        assert_eq!(hours(0, 4).halves(SIGHT, false), None);
+        let all = Part { span: Span::ALL, bucket: Bucket::ALL };
+        assert_eq!(all.halves(SIGHT, true).unwrap()[0].span, Span::ALL);
+    }
+
+    #[test]
+    fn pieces_of_pieces_tile_the_part() {
+        let too_large = BTreeSet::from([hours(0, 24), hours(12, 24), hours(30, 31)]);
+        assert_eq!(hours(0, 24).pieces(SIGHT, true, &too_large), [hours(0, 12), hours(12, 18), hours(18, 24)]);
+        assert_eq!(hours(24, 48).pieces(SIGHT, true, &too_large), [hours(24, 48)]);
+    }
+
+    #[test]
+    fn buckets_meet_where_one_holds_the_other() {
+        let [left, right] = Bucket::ALL.halves();
+        assert!(left.meets(Bucket::ALL) && left.halves()[1].meets(left) && !left.meets(right));
+        assert!(!left.halves()[1].meets(right));
     }
 }

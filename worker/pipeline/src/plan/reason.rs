@@ -43,11 +43,66 @@ pub enum Reason {
         members_before: u64,
         /// Members now.
         members: u64,
+        /// What changed about which of them, as far as it was found out.
+        #[serde(default, skip_serializing_if = "Changes::is_empty")]
+        changes: Changes,
     },
     /// Members that it only looks at differ.
-    ContextChanged,
+    ContextChanged {
+        /// What changed about which of them, as far as it was found out.
+        #[serde(default, skip_serializing_if = "Changes::is_empty")]
+        changes: Changes,
+    },
     /// Nothing changed, but its rows are not there: it was not done, or its files are gone.
     NotDone,
+}
+
+/// Members that differ from those that the base's plan saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changes {
+    /// How many were found: at least so many there are.
+    pub members: u64,
+    /// The first of them by name, each with `added`, `removed` or `changed`.
+    pub examples: Vec<String>,
+}
+
+impl Changes {
+    /// Members kept by name; a line for people tells the first.
+    const EXAMPLES: usize = 3;
+
+    /// Whether none was found.
+    pub fn is_empty(&self) -> bool {
+        self.members == 0
+    }
+
+    /// Adds a member.
+    pub fn add(&mut self, example: &str) {
+        self.members += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(example.to_owned());
+        }
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.examples.first().map_or("", String::as_str))?;
+        match self.members.saturating_sub(1) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl Reason {
+    /// Where to put which members changed; `None`: that is not why.
+    pub fn changes_mut(&mut self) -> Option<&mut Changes> {
+        match self {
+            Self::InputChanged { changes, .. } | Self::ContextChanged { changes } => Some(changes),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -57,13 +112,15 @@ impl fmt::Display for Reason {
             Self::New => write!(f, "new"),
             Self::PipelineChanged(fields) => write!(f, "pipeline changed ({})", fields.join(", ")),
             Self::EngineChanged(before) => write!(f, "engine changed (was {before})"),
-            Self::InputChanged { members_before, members } if members_before == members => {
+            Self::InputChanged { changes, .. } if !changes.is_empty() => write!(f, "input changed ({changes})"),
+            Self::InputChanged { members_before, members, .. } if members_before == members => {
                 write!(f, "input changed ({members} members, other content)")
             }
-            Self::InputChanged { members_before, members } => {
+            Self::InputChanged { members_before, members, .. } => {
                 write!(f, "input changed ({members_before} members became {members})")
             }
-            Self::ContextChanged => write!(f, "context changed"),
+            Self::ContextChanged { changes } if !changes.is_empty() => write!(f, "context changed ({changes})"),
+            Self::ContextChanged { .. } => write!(f, "context changed"),
             Self::NotDone => write!(f, "not done before, or its files are gone"),
         }
     }
@@ -102,8 +159,13 @@ impl<'a> Judge<'a> {
             return Reason::EngineChanged(plan.engine.clone());
         }
         if shard.inputs.own != inputs.own {
-            return Reason::InputChanged { members_before: shard.inputs.members, members: inputs.members };
+            let (members_before, members) = (shard.inputs.members, inputs.members);
+            return Reason::InputChanged { members_before, members, changes: Changes::default() };
         }
-        if shard.inputs.context != inputs.context { Reason::ContextChanged } else { Reason::NotDone }
+        if shard.inputs.context != inputs.context {
+            Reason::ContextChanged { changes: Changes::default() }
+        } else {
+            Reason::NotDone
+        }
     }
 }

@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const HOURS: u8 = 24;
 /// A part in time spans at least this many times its context: below that, reading context costs more than it spreads.
 const CONTEXTS_MIN: i64 = 4;
-/// Deepest halving of the robots: two robots that share so many bits stay together.
-const BUCKET_BITS_MAX: u8 = 32;
 
 /// What the members say about one day.
 #[derive(Debug, Default)]
@@ -35,15 +33,14 @@ struct DaySurvey {
 pub struct Survey {
     sight: Sight,
     by_day: BTreeMap<Day, DaySurvey>,
-    reached: BTreeSet<Day>,
     robots_known: bool,
-    stampless: Option<DaySurvey>,
+    timeless: DaySurvey,
 }
 
 impl Survey {
     /// An empty survey. Robots can be cut only when `robots_known`: when each member's name tells whose it is.
     pub fn new(sight: Sight, robots_known: bool) -> Self {
-        Self { sight, by_day: BTreeMap::new(), reached: BTreeSet::new(), robots_known, stampless: None }
+        Self { sight, by_day: BTreeMap::new(), robots_known, timeless: DaySurvey::default() }
     }
 
     /// Adds the next member in archive order. `robot` is its robot's hash, where known.
@@ -59,34 +56,29 @@ impl Survey {
                 survey.whole_day = true;
                 (survey, 0)
             }
-            Stamp::Absent => (self.stampless.get_or_insert_default(), 0),
+            Stamp::Absent => (&mut self.timeless, 0),
         };
         survey.add(robot, hour, member.stored_bytes);
-        if let Some(window) = self.sight.window(member.stamp) {
-            let last_ns = window.to_ns.saturating_sub(1).saturating_add(self.sight.alive_ns);
-            let (first, last) = (Day::of(window.from_ns), Day::of(last_ns));
-            self.reached.extend((first.0..=last.0).map(Day));
-        }
     }
 
-    /// The parts, by span and bucket. Together they hold every robot and every day that a row may lie in, each once;
-    /// an archive with a member that has no stamp is cut by robot only.
-    pub fn parts(&self, bytes_max: u64) -> Vec<Part> {
+    /// The parts of a day, all of whose members were added, in order. Together they hold every robot and the whole day, each once.
+    pub fn parts_of(&self, day: Day, bytes_max: u64) -> Vec<Part> {
         let mut parts = Vec::new();
-        if self.stampless.is_some() {
-            let all = self.whole();
-            self.cut(&all, Piece { hours: (0, 1), bucket: Bucket::ALL }, bytes_max, &mut |piece| {
-                parts.push(Part { span: Span::ALL, bucket: piece.bucket });
-            });
-        } else {
-            let empty = DaySurvey::default();
-            for &day in &self.reached {
-                let survey = self.by_day.get(&day).unwrap_or(&empty);
-                self.cut(survey, Piece { hours: (0, HOURS), bucket: Bucket::ALL }, bytes_max, &mut |piece| {
-                    parts.push(Part { span: piece.span(day), bucket: piece.bucket });
-                });
-            }
-        }
+        let empty = DaySurvey::default();
+        let survey = self.by_day.get(&day).unwrap_or(&empty);
+        self.cut(survey, Piece { hours: (0, HOURS), bucket: Bucket::ALL }, bytes_max, &mut |piece| {
+            parts.push(Part { span: piece.span(day), bucket: piece.bucket });
+        });
+        parts.sort_unstable();
+        parts
+    }
+
+    /// The parts of an archive, all of whose members were added, in which some tell no time: cut by robot only.
+    pub fn parts_of_all(&self, bytes_max: u64) -> Vec<Part> {
+        let mut parts = Vec::new();
+        self.cut(&self.whole(), Piece { hours: (0, 1), bucket: Bucket::ALL }, bytes_max, &mut |piece| {
+            parts.push(Part { span: Span::ALL, bucket: piece.bucket });
+        });
         parts.sort_unstable();
         parts
     }
@@ -94,7 +86,7 @@ impl Survey {
     /// All days as one, without hours.
     fn whole(&self) -> DaySurvey {
         let mut all = DaySurvey { whole_day: true, ..DaySurvey::default() };
-        for survey in self.by_day.values().chain(&self.stampless) {
+        for survey in self.by_day.values().chain([&self.timeless]) {
             for (&(robot, _), &bytes) in &survey.cells {
                 let cell = all.cells.entry((robot, 0)).or_default();
                 *cell = cell.saturating_add(bytes);
@@ -120,7 +112,7 @@ impl Survey {
     }
 
     fn halves_by_robot(&self, survey: &DaySurvey, piece: Piece) -> Option<[Piece; 2]> {
-        let divisible = self.robots_known && piece.bucket.bits < BUCKET_BITS_MAX && survey.robots(piece) > 1;
+        let divisible = self.robots_known && piece.bucket.bits < Bucket::BITS_MAX && survey.robots(piece) > 1;
         divisible.then(|| piece.bucket.halves().map(|bucket| Piece { bucket, ..piece }))
     }
 

@@ -190,6 +190,17 @@ async fn the_same_files_and_meaning_are_nothing_to_do() {
 }
 
 #[tokio::test]
+async fn a_shard_without_rows_that_is_new_is_a_version_of_its_own() {
+    let store = memory();
+    let base = table(&store).await;
+    let mut lines = base.ledger(&store).await.unwrap().lines;
+    lines.push(LedgerLine { key: "empty".to_owned(), files: Vec::new(), rows: 0, ..lines[0].clone() });
+    let more = publication("b", Some(base), lines);
+    assert_eq!(publish(&store, &more, PATIENCE).await.unwrap(), Outcome::Published { version: 1 });
+    assert_eq!(latest(&store).await.ledger(&store).await.unwrap(), more.ledger);
+}
+
+#[tokio::test]
 async fn a_new_column_comes_with_the_same_table_id() {
     let store = memory();
     let base = table(&store).await;
