@@ -68,7 +68,7 @@ impl Published {
     /// After a change: between `least` and `most` shards are stale and say why; after a run the rows are right.
     fn costs(&self, what: &str, least: usize, most: usize, why: &str) {
         let Planned { shards, stale, reasons } = self.plan();
-        println!("{what}: {stale} of {shards} shards are computed again");
+        eprintln!("{what}: {stale} of {shards} shards are computed again");
         assert!(shards >= 18 && (least..=most).contains(&stale), "{what}: {stale} of {shards}\n{reasons}");
         assert!(stale == 0 || reasons.contains(why), "{what}: {reasons}");
         self.run_is_a_run_from_nothing();

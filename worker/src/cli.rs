@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use pipeline::pipeline::DayRange;
 use pipeline::run::Run;
 use pipeline::spec;
-use pipeline::time::{Day, words};
+use pipeline::time::{Day, floor_us, words};
 use std::path::PathBuf;
 use table::version::VersionName;
 
@@ -130,6 +130,30 @@ A Run document in the files says the range and what to compute anew; a flag over
   fleetloom tag trained --delete -f fleet.yaml
   fleetloom tag -f fleet.yaml                                           list all")]
     Tag(TagArgs),
+    /// Say where a published row came from: the members, records and values behind every column
+    #[command(after_help = "Examples:
+  fleetloom trace -f fleet.yaml --robot r1 --time 2026-01-01T00:10:00Z
+  fleetloom trace -f fleet.yaml --robot r1 --time 2026-01-01T00:10:00Z --column pose_x_mean_60s
+  fleetloom trace -f fleet.yaml --robot r1 --time 1767226200000 --json | jq '.rows[0].matches'
+
+The row is computed again from the pinned inputs of its version, of the robot's members in its reach alone.
+  0   every column is what was published
+  2   there is no such row (the nearest are named), or other words or another engine made the version
+  5   an input is gone, or a published file was changed
+  70  the same inputs, words and engine give another row: a bug")]
+    Trace(TraceArgs),
+    /// Compute a published shard again from its pinned inputs and compare, bit for bit
+    #[command(after_help = "Examples:
+  fleetloom replay -f fleet.yaml --shard 3b9c                     a shard by the beginning of its key
+  fleetloom replay -f fleet.yaml --index 0 --version 3            by its position in the version's plan
+  fleetloom replay -f changed.yaml --shard 3b9c --other-words     what a change of the words does to its rows
+
+Nothing is written to the result.
+  0   equal: the same rows and the same account
+  2   the words or the engine are not those that made the version (see --other-words)
+  5   an input is gone, a published file was changed, or other words give other rows
+  70  the same inputs, words and engine gave something else: a bug")]
+    Replay(ReplayArgs),
     /// Write a simulated fleet's archive, a pipeline over it, and the truth about it
     #[command(after_help = "Examples:
   fleetloom simulate --robots 60 --hours 1 --seed 7 --out fleet         43,200 documents, 121 MB of JSON
@@ -378,6 +402,56 @@ pub(crate) struct HistoryArgs {
     pub(crate) json: bool,
 }
 
+/// Which version of a table.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AtVersion {
+    /// Which version: a number, a tag, latest, a day or a time
+    #[arg(long, value_name = "V", value_parser = VersionName::parse, default_value = "latest")]
+    pub(crate) version: VersionName,
+}
+
+/// `fleetloom trace`.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    /// The robot
+    #[arg(long, value_name = "NAME")]
+    pub(crate) robot: String,
+    /// The row's time: RFC 3339 as `show` prints it, or a number since the epoch (s, ms, us or ns, told by its length)
+    #[arg(long, value_name = "TIME", value_parser = time_us, allow_hyphen_values = true)]
+    pub(crate) time: i64,
+    /// Only this column of the result
+    #[arg(long, value_name = "NAME")]
+    pub(crate) column: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: AtVersion,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
+    /// Print JSON, with every value of every window
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) words: Words,
+    #[command(flatten)]
+    pub(crate) shard: ShardName,
+    #[command(flatten)]
+    pub(crate) at: AtVersion,
+    /// Compute with the words and the engine at hand although others made the version, to see what they change
+    #[arg(long)]
+    pub(crate) other_words: bool,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `fleetloom diff`.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
@@ -439,6 +513,18 @@ fn tag_name(text: &str) -> Result<String, String> {
     table::tag::check_name(text).map(|()| text.to_owned())
 }
 
+/// Which shard of a version.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ShardName {
+    /// The shard's key, or a beginning that no other has (`show --section ledger` lists them)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) shard: Option<String>,
+    /// Its position in the plan that made the version, from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) index: Option<u32>,
+}
+
 /// A part of what `show` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Section {
@@ -494,6 +580,11 @@ pub(crate) struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum)]
     pub(crate) shell: Shell,
+}
+
+/// A time as people and programs copy it from a table, in µs since the epoch towards minus infinity.
+fn time_us(text: &str) -> Result<i64, String> {
+    words::instant_ns(text).map(floor_us)
 }
 
 /// A budget that can be kept.

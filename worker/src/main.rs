@@ -8,15 +8,18 @@ mod commit;
 mod console;
 mod fault;
 mod memory;
+mod past;
 mod plan;
 mod present;
 mod progress;
+mod replay;
 mod run;
 mod shard;
 mod simulate;
 mod split;
 mod stop;
 mod summary;
+mod trace;
 mod words;
 mod work;
 
@@ -75,6 +78,8 @@ fn run(cli: &Cli, console: &Console) -> Result {
         Verb::Diff(args) => command::diff::diff(args),
         Verb::Restore(args) => command::restore::restore(args),
         Verb::Tag(args) => command::tag::tag(args),
+        Verb::Trace(args) => command::trace::trace(args, &context),
+        Verb::Replay(args) => command::replay::replay(args, &context),
         Verb::Simulate(args) => command::simulate::simulate(args, &context),
         Verb::Completions(args) => command::completions::completions(args),
     }

@@ -91,8 +91,18 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
     Ok(Planned { plan, listing, estimate })
 }
 
-/// The plan of that hash.
+/// The plan of that hash, made from the words at hand.
 pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
+    let plan = stored(work, hash).await?;
+    if plan.pipeline != work.pipeline().name || plan.meaning != meaning(work.pipeline()) {
+        let why = "was made from other words; use the file that it was made from, or plan again";
+        return Err(Fault::request(format!("plan {hash} {why}")));
+    }
+    Ok(plan)
+}
+
+/// The plan of that hash, whatever words it was made from.
+pub(crate) async fn stored(work: &Work, hash: &str) -> Result<Plan, Fault> {
     let name = layout::plan(hash);
     let bytes = match work.result.get(&name).await {
         Ok((_, bytes)) => bytes,
@@ -107,10 +117,6 @@ pub(crate) async fn read(work: &Work, hash: &str) -> Result<Plan, Fault> {
     let plan: Plan = serde_json::from_slice(&bytes).map_err(odd)?;
     if plan.hash() != hash {
         return Err(Fault::request(format!("{name}: its content does not have that hash; plan again")));
-    }
-    if plan.pipeline != work.pipeline().name || plan.meaning != meaning(work.pipeline()) {
-        let why = "was made from other words; use the file that it was made from, or plan again";
-        return Err(Fault::request(format!("plan {hash} {why}")));
     }
     Ok(plan)
 }

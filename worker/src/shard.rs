@@ -9,10 +9,14 @@ mod carry;
 mod chunk;
 mod clock;
 mod gather;
+mod observe;
+
+pub(crate) use observe::{Observations, observe};
 
 use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
 use crate::work::{Work, now_ms};
+use archive::store::Store;
 use carry::{Carry, Turn};
 use chunk::{Census, Pick};
 use clock::{Clock, Step};
@@ -88,6 +92,7 @@ impl<'a> Shards<'a> {
             runtime: self.runtime,
             sources: self.sources,
             shard,
+            store: &self.work.result,
             later: self.neighbours(shard.part, later),
             plan: Arc::clone(&self.plan),
             id: Uuid::new_v4().simple().to_string(),
@@ -112,6 +117,19 @@ impl<'a> Shards<'a> {
         let turns = (self.carry.turn() + 1..).zip(later.iter().copied());
         turns.filter(|(_, other)| part.shares(sight, other)).collect()
     }
+}
+
+/// Computes a shard into another store than the result's, whatever reports there are; nothing of the result is touched.
+/// Blocks: call it outside the runtime's threads.
+pub(crate) fn shard_into(
+    work: &Work,
+    runtime: &Handle,
+    sources: &Sources,
+    shard: &Shard,
+    store: &Arc<dyn Store>,
+) -> Result<Report, Fault> {
+    // Nothing is carried to another shard.
+    Attempt { store, ..Attempt::new(work, runtime, sources, shard)? }.run(&mut Carry::new(0))
 }
 
 /// Writes down why a shard failed.
@@ -141,6 +159,8 @@ struct Attempt<'a> {
     runtime: &'a Handle,
     sources: &'a Sources,
     shard: &'a Shard,
+    /// Where files and report go.
+    store: &'a Arc<dyn Store>,
     later: Vec<(Turn, Part)>,
     plan: Arc<DecodePlan>,
     id: String,
@@ -159,9 +179,30 @@ struct Output {
     account: Account,
 }
 
+impl<'a> Attempt<'a> {
+    /// An attempt at a shard alone, that writes to the result and that nobody watches.
+    fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, shard: &'a Shard) -> Result<Self, Fault> {
+        let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+        Ok(Self {
+            work,
+            runtime,
+            sources,
+            shard,
+            store: &work.result,
+            later: Vec::new(),
+            plan: Arc::new(plan),
+            id: Uuid::new_v4().simple().to_string(),
+            robots: AtomicUsize::new(0),
+            clock: Clock::default(),
+            wasted_bytes: AtomicU64::new(0),
+            seen: &|_, _| (),
+        })
+    }
+}
+
 impl Attempt<'_> {
     fn run(&self, carry: &mut Carry) -> Result<Report, Fault> {
-        let (store, key) = (&self.work.result, self.shard.key.as_str());
+        let (store, key) = (self.store, self.shard.key.as_str());
         let mut output = Output {
             part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
             quarantine: QuarantineWriter::new(store, key, &self.id),
@@ -240,16 +281,19 @@ impl Attempt<'_> {
         if census.interleaving() > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
     }
 
-    fn chunk(&self, picks: &[Pick], output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        let gather = Gather {
+    fn gather(&self) -> Gather<'_> {
+        Gather {
             work: self.work,
             runtime: self.runtime,
             sources: self.sources,
             plan: &self.plan,
             clock: &self.clock,
             wasted_bytes: &self.wasted_bytes,
-        };
-        let stretches = gather.chunk(picks, carry.take(picks))?;
+        }
+    }
+
+    fn chunk(&self, picks: &[Pick], output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+        let stretches = self.gather().chunk(picks, carry.take(picks))?;
         for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
             output.account.merge(&stretch.decoded.account);
             self.quarantine(picks, &stretch.decoded, &mut output.quarantine)?;
@@ -258,16 +302,16 @@ impl Attempt<'_> {
         let (members, bytes) =
             own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
-        let decoded: Vec<&Decoded> = stretches.iter().map(|stretch| &stretch.decoded).collect();
-        let Arranged { robots, account } = self.arrange(&decoded, picks)?;
-        stretches.into_iter().for_each(|stretch| carry.keep(picks, stretch));
+        stretches.iter().for_each(|stretch| carry.keep(picks, stretch));
+        let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
+        let Arranged { robots, account } = self.arrange(decoded, picks)?;
         output.account.merge(&account);
         self.robots(robots, output)?;
         (self.seen)(members, bytes);
         Ok(())
     }
 
-    fn arrange(&self, decoded: &[&Decoded], picks: &[Pick]) -> Result<Arranged, Fault> {
+    fn arrange(&self, decoded: Vec<Decoded>, picks: &[Pick]) -> Result<Arranged, Fault> {
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
         let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
@@ -346,7 +390,7 @@ impl Attempt<'_> {
             quarantine,
             written_ms: now_ms(),
         };
-        match self.runtime.block_on(put_report(self.work.result.as_ref(), &report, Patience::default()))? {
+        match self.runtime.block_on(put_report(self.store.as_ref(), &report, Patience::default()))? {
             Placed::Written => Ok(report),
             Placed::Lost(winner) => Ok(*winner),
         }

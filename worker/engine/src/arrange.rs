@@ -12,11 +12,10 @@ use crate::account::{Account, SignalAccount};
 use crate::decode::{Decoded, Role, TooMuch};
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, UInt32Array, make_array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Int64Type, UInt32Type};
+use arrow::datatypes::{Int64Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use pipeline::archive::Signal;
 use pipeline::spec::Duplicates;
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,6 +25,8 @@ const ROBOT: usize = 0;
 const MEMBER: usize = 1;
 /// Position of the `time` column in decoded batches.
 const TIME: usize = 2;
+/// Position of the signal's first column in decoded batches, behind `known`.
+const COLUMNS: usize = 4;
 
 /// All observations of one robot.
 #[derive(Debug, Clone)]
@@ -33,8 +34,18 @@ pub struct RobotSignals {
     /// Its name.
     pub robot: Arc<str>,
     /// One batch per signal of the archive, sorted by time: `time` and `known` Int64 ns, then the signal's columns. Equal
-    /// times only where the signal keeps duplicates, then in archive order. Empty where there is nothing.
+    /// times only where the signal keeps duplicates, then in archive order. Empty where there is nothing. Decoded with
+    /// [`crate::decode::Plan::traced`], two more columns follow: `record` and `member`.
     pub signals: Vec<RecordBatch>,
+}
+
+/// Where an observation was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Origin {
+    /// Index of the member in the caller's list.
+    pub member: u32,
+    /// Position of the record in its signal's walk, counted over the member from 0, before `match`.
+    pub record: u64,
 }
 
 /// What [`arrange`] makes.
@@ -56,21 +67,24 @@ struct Run {
 }
 
 /// Arranges what decoders gathered. `decoded` is in archive order, `signals` are those of the archive, `roles` says for
-/// each member index who accounts for it.
+/// each member index who accounts for it. What was decoded of a signal goes once it is arranged: at most one signal is held
+/// twice.
 ///
 /// Errors: more than 2 GiB of text in one column of one robot.
-pub fn arrange<D: Borrow<Decoded>>(decoded: &[D], signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
-    let decoded: Vec<&Decoded> = decoded.iter().map(Borrow::borrow).collect();
+pub fn arrange(decoded: Vec<Decoded>, signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
+    let (robots_of, mut signals_of): (Vec<Vec<Arc<str>>>, Vec<_>) =
+        decoded.into_iter().map(|part| (part.robots, part.signals.into_iter())).unzip();
     let names: BTreeMap<&str, Arc<str>> =
-        decoded.iter().flat_map(|part| &part.robots).map(|name| (name.as_ref(), Arc::clone(name))).collect();
+        robots_of.iter().flatten().map(|name| (name.as_ref(), Arc::clone(name))).collect();
     let place: BTreeMap<&str, usize> = names.keys().enumerate().map(|(place, name)| (*name, place)).collect();
     let mut robots: Vec<RobotSignals> =
         names.values().map(|name| RobotSignals { robot: Arc::clone(name), signals: Vec::new() }).collect();
     let mut account = Account::default();
-    for (index, signal) in signals.iter().enumerate() {
-        let batches: Vec<&RecordBatch> = decoded.iter().map(|part| &part.signals[index]).collect();
+    for signal in signals {
+        let held: Vec<RecordBatch> = signals_of.iter_mut().filter_map(Iterator::next).collect();
+        let batches: Vec<&RecordBatch> = held.iter().collect();
         let counts = account.signals.entry(signal.name.clone()).or_default();
-        for (robot, runs) in robots.iter_mut().zip(runs(&decoded, &batches, &place)) {
+        for (robot, runs) in robots.iter_mut().zip(runs(&robots_of, &batches, &place)) {
             let batch = one(&batches, &runs, signal, roles, counts);
             let too_much = |source| TooMuch { signal: signal.name.clone(), source };
             robot.signals.push(batch.map_err(too_much)?);
@@ -89,13 +103,23 @@ impl RobotSignals {
             .map(|column| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()))
             .sum()
     }
+
+    /// Where an observation was read; `None`: there is no such observation, or it was not decoded to be traced.
+    pub fn origin(&self, signal: usize, position: usize) -> Option<Origin> {
+        let batch = self.signals.get(signal).filter(|batch| position < batch.num_rows())?;
+        // By position: a signal may have columns of these names.
+        let [.., record, member] = batch.columns() else { return None };
+        let member = member.as_primitive_opt::<UInt32Type>()?.value(position);
+        let record = record.as_primitive_opt::<UInt64Type>()?.value(position);
+        Some(Origin { member, record })
+    }
 }
 
 /// For each robot its runs in the batches of one signal, in archive order.
-fn runs(decoded: &[&Decoded], batches: &[&RecordBatch], place: &BTreeMap<&str, usize>) -> Vec<Vec<Run>> {
+fn runs(robots_of: &[Vec<Arc<str>>], batches: &[&RecordBatch], place: &BTreeMap<&str, usize>) -> Vec<Vec<Run>> {
     let mut runs = vec![Vec::new(); place.len()];
-    for (batch, (part, rows)) in decoded.iter().zip(batches).enumerate() {
-        let places: Vec<usize> = part.robots.iter().map(|name| place[name.as_ref()]).collect();
+    for (batch, (robots, rows)) in robots_of.iter().zip(batches).enumerate() {
+        let places: Vec<usize> = robots.iter().map(|name| place[name.as_ref()]).collect();
         let mut start = 0;
         for same in rows.column(ROBOT).as_primitive::<UInt32Type>().values().chunk_by(|a, b| a == b) {
             let end = start + same.len();
@@ -124,7 +148,9 @@ fn one(
         None => gathered.clone(),
     };
     count(&gathered, &kept, signal, roles, counts);
-    kept.project(&(TIME..kept.num_columns()).collect::<Vec<_>>())
+    let is_traced = kept.num_columns() > COLUMNS + signal.columns.len();
+    let columns = (TIME..kept.num_columns()).chain(is_traced.then_some(MEMBER));
+    kept.project(&columns.collect::<Vec<_>>())
 }
 
 /// Copies runs one after the other. Only batches that have a run are looked at: there may be many more.
@@ -177,7 +203,7 @@ fn count(all: &RecordBatch, kept: &RecordBatch, signal: &Signal, roles: &[Role],
     let kept_own = kept_members.iter().filter(|member| own(member)).count() as u64;
     counts.kept += kept_own;
     counts.duplicate += members(all).iter().filter(|member| own(member)).count() as u64 - kept_own;
-    let columns = &kept.columns()[kept.num_columns() - signal.columns.len()..];
+    let columns = &kept.columns()[COLUMNS..];
     for (column, values) in signal.columns.iter().zip(columns) {
         let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else { continue };
         let own_null = |(row, member): &(usize, &u32)| nulls.is_null(*row) && own(member);
@@ -225,7 +251,7 @@ mod tests {
             }
             decoded.push(decoder.finish().unwrap());
         }
-        arrange(&decoded, &words.signals, &roles).unwrap()
+        arrange(decoded, &words.signals, &roles).unwrap()
     }
 
     /// Robot by robot, second and value of each row of the first signal.
@@ -295,7 +321,7 @@ mod tests {
         decoder.member(&source(0, Some("b")), document(&[(1, 1), (2, 2)]).as_bytes(), 0);
         decoder.member(&source(1, Some("b")), document(&[(3, 3)]).as_bytes(), 0);
         let decoded = [decoder.finish().unwrap()];
-        let arranged = arrange(&decoded, &words(Duplicates::Last).signals, &[Role::Own; 2]).unwrap();
+        let arranged = arrange(decoded.to_vec(), &words(Duplicates::Last).signals, &[Role::Own; 2]).unwrap();
         let pointer =
             |batch: &RecordBatch, column: usize| batch.column(column).as_primitive::<Int64Type>().values().as_ptr();
         assert_eq!(pointer(&arranged.robots[0].signals[0], 0), pointer(&decoded[0].signals[0], TIME));
@@ -309,9 +335,34 @@ mod tests {
         decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
         let decoded = [decoder.finish().unwrap()];
         assert_eq!(rows(&decoded[0].signals[0]).len(), 4);
-        let arranged = arrange(&decoded, &words.signals, &[Role::Own]).unwrap();
+        let arranged = arrange(decoded.to_vec(), &words.signals, &[Role::Own]).unwrap();
         let counts = &arranged.account.signals["s"];
         assert_eq!((counts.kept, counts.duplicate, counts.nulls["v"], counts.nulls["w"]), (3, 1, 3, 1));
+    }
+
+    #[test]
+    fn an_observation_that_is_traced_keeps_its_place_through_sorting_and_duplicates() {
+        let words = words(Duplicates::Last);
+        let origins = |plan: Plan| {
+            let mut decoder = Decoder::new(Arc::new(plan));
+            let torn = document(&[(9, 9)]).replace('}', "");
+            decoder.member(&source(0, Some("a")), document(&[(5, 1), (1, 2)]).as_bytes(), 0);
+            decoder.member(&source(1, Some("a")), torn.as_bytes(), 0);
+            decoder.member(
+                &source(2, Some("a")),
+                document(&[(3, 3), (5, 4)]).replace("\"v\":3", "\"v\":[]").as_bytes(),
+                0,
+            );
+            let decoded = [decoder.finish().unwrap()];
+            let arranged = arrange(decoded.to_vec(), &words.signals, &[Role::Own; 3]).unwrap();
+            let robot = &arranged.robots[0];
+            let columns = robot.signals[0].num_columns();
+            (columns, (0..3).map(|at| robot.origin(0, at)).collect::<Vec<_>>())
+        };
+        let place = |member, record| Some(Origin { member, record });
+        let traced = origins(Plan::traced(&words).unwrap());
+        assert_eq!(traced, (6, vec![place(0, 1), place(2, 1), None]));
+        assert_eq!(origins(Plan::new(&words).unwrap()), (4, vec![None; 3]));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Compiled {
         plan(&self.rules, robots)
     }
 
-    fn run(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<RecordBatch, DataFusionError> {
+    pub(crate) fn run(&self, plan: &Arc<dyn ExecutionPlan>) -> Result<RecordBatch, DataFusionError> {
         let stream = plan.execute(0, Arc::clone(&self.context))?;
         let batches: Vec<RecordBatch> = match stream.try_collect().now_or_never() {
             Some(batches) => batches?,

@@ -18,5 +18,6 @@ mod operator;
 mod schema;
 pub mod sorted;
 pub mod statistic;
+pub mod trace;
 pub mod validity;
 pub mod window;

@@ -93,14 +93,14 @@ impl Carry {
     }
 
     /// Keeps a stretch for its readers, where there are any and there is room.
-    pub(super) fn keep(&mut self, picks: &[Pick], stretch: Stretch) {
-        let bytes = stretch.bytes();
-        if stretch.until <= self.turn || self.bytes.saturating_add(bytes) > self.bytes_max {
+    pub(super) fn keep(&mut self, picks: &[Pick], stretch: &Stretch) {
+        let bytes = if stretch.until > self.turn { stretch.bytes() } else { return };
+        if self.bytes.saturating_add(bytes) > self.bytes_max {
             return;
         }
         self.bytes += bytes;
         let places: Vec<Place> = picks[stretch.first..stretch.first + stretch.members].iter().map(place).collect();
-        if let Some(replaced) = self.kept.insert(places[0], Kept { places, stretch, bytes }) {
+        if let Some(replaced) = self.kept.insert(places[0], Kept { places, stretch: stretch.clone(), bytes }) {
             self.bytes -= replaced.bytes;
         }
     }

@@ -33,6 +33,7 @@ pub mod quarantine;
 pub mod report;
 pub mod restore;
 pub mod rows;
+pub mod scan;
 pub mod sources;
 pub mod splits;
 pub mod state;

@@ -71,13 +71,13 @@ pub(crate) async fn some_columns(
     Ok(stream.map_err(reading).boxed())
 }
 
-fn without_date(schema: &SchemaRef) -> Schema {
+pub(crate) fn without_date(schema: &SchemaRef) -> Schema {
     let fields = schema.fields().iter().filter(|field| field.name() != PARTITION).cloned();
     Schema::new(fields.collect::<Vec<_>>())
 }
 
 /// Puts the file's day where the table has its column.
-fn with_date(schema: &SchemaRef, file: &LiveFile, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
+pub(crate) fn with_date(schema: &SchemaRef, file: &LiveFile, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
     let malformed = |why: String| TableError::malformed(&file.path, why);
     let day = date_day(&file.date).ok_or_else(|| malformed(format!("`{}` is not a day", file.date)))?;
     let days: ArrayRef = Arc::new(Date32Array::from(vec![day; batch.num_rows()]));

@@ -8,6 +8,7 @@ use crate::delta::{OWNER, Provenance, commit_info, provenance, schema_arrow};
 use crate::error::TableError;
 use crate::layout::{self, LOG, PARTITION};
 use crate::ledger::{Ledger, read_ledger};
+use crate::part::DataFile;
 use archive::store::{Store, StoreError};
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake_core::kernel::{CommitInfo, LogicalFileView, Snapshot};
@@ -27,6 +28,12 @@ pub struct LiveFile {
     pub bytes: u64,
     /// Its rows, where its statistics say.
     pub rows: Option<u64>,
+}
+
+impl From<&DataFile> for LiveFile {
+    fn from(file: &DataFile) -> Self {
+        Self { path: file.path.clone(), date: file.date.clone(), bytes: file.bytes, rows: Some(file.rows) }
+    }
 }
 
 /// One version of a table.

@@ -97,7 +97,7 @@ pub struct Decoded {
     /// Names that the batches' `robot` points to.
     pub robots: Vec<Arc<str>>,
     /// One batch per signal, in archive order: `robot` UInt32, `member` UInt32, `time` and `known` Int64 ns, then the
-    /// signal's columns.
+    /// signal's columns; with [`Plan::traced`] then `record` UInt64.
     pub signals: Vec<RecordBatch>,
     /// Refusals of own members, in archive order.
     pub refused: Vec<Refusal>,

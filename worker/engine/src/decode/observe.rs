@@ -125,8 +125,9 @@ impl Sink {
     /// Nothing observed yet.
     pub(crate) fn new(plan: &Plan) -> Self {
         let counts = vec![Count::default(); plan.signals.len()];
+        let series = if plan.records { Series::traced } else { Series::new };
         Self {
-            series: plan.signals.iter().map(Series::new).collect(),
+            series: plan.signals.iter().map(series).collect(),
             refused: Vec::new(),
             context: Context::new(plan, 0, Stamp::Absent, Role::Context),
             pending: Pending { counts, ..Pending::default() },
@@ -210,11 +211,14 @@ impl Sink {
             return;
         }
         let notes = self.pending.notes.len();
-        if let Err(fault) = self.read(rules, signal, text, ground, record) {
-            let rows = self.series[signal].rows();
-            self.series[signal].truncate(rows);
-            self.pending.notes.truncate(notes);
-            self.refuse_record(signal, Some(position), record, &fault);
+        match self.read(rules, signal, text, ground, record) {
+            Ok(()) => self.series[signal].name_record(position),
+            Err(fault) => {
+                let rows = self.series[signal].rows();
+                self.series[signal].truncate(rows);
+                self.pending.notes.truncate(notes);
+                self.refuse_record(signal, Some(position), record, &fault);
+            }
         }
     }
 

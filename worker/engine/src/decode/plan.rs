@@ -31,6 +31,8 @@ pub struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) slots: usize,
     pub(crate) signals: Vec<SignalPlan>,
+    /// Whether each observation keeps the position of its record.
+    pub(crate) records: bool,
 }
 
 /// Why no plan can be made of an archive.
@@ -182,7 +184,16 @@ impl Plan {
             slots: nodes.first().map_or(0, |root| root.slots.end),
             nodes,
             signals,
+            records: false,
         })
+    }
+
+    /// The same, but each batch ends in a column `record` (UInt64): where in its member an observation stood, counted as in
+    /// [`super::Refusal::record`]. It is asked for only to say where a number came from: a shard does without.
+    ///
+    /// Errors: as [`Plan::new`].
+    pub fn traced(archive: &Archive) -> Result<Self, PlanError> {
+        Ok(Self { records: true, ..Self::new(archive)? })
     }
 }
 

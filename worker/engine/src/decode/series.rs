@@ -4,7 +4,7 @@ use super::cell::Cell;
 use super::plan::{SignalPlan, ValueKind};
 use super::text;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::array::{TimestampNanosecondArray, UInt32Array};
+use arrow::array::{TimestampNanosecondArray, UInt32Array, UInt64Array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -19,6 +19,8 @@ pub(crate) struct Series {
     pub(crate) time: Vec<i64>,
     known: Vec<i64>,
     columns: Vec<Values>,
+    /// Position of each observation's record in its member, where the plan asks for it.
+    records: Option<Vec<u64>>,
 }
 
 /// One column.
@@ -49,7 +51,15 @@ impl Series {
             time: Vec::new(),
             known: Vec::new(),
             columns: columns.collect(),
+            records: None,
         }
+    }
+
+    /// An empty series whose observations keep their record's position.
+    pub(crate) fn traced(plan: &SignalPlan) -> Self {
+        let record = Arc::new(Field::new("record", DataType::UInt64, false));
+        let fields = schema(plan).fields().iter().cloned().chain([record]).collect::<Vec<_>>();
+        Self { schema: Arc::new(Schema::new(fields)), records: Some(Vec::new()), ..Self::new(plan) }
     }
 
     /// Number of whole observations.
@@ -68,6 +78,14 @@ impl Series {
     pub(crate) fn complete(&mut self, time: i64, known: i64) {
         self.time.push(time);
         self.known.push(known);
+    }
+
+    /// Keeps the position of the record that has just been completed, if it is asked for.
+    #[inline]
+    pub(crate) fn name_record(&mut self, position: u64) {
+        if let Some(records) = &mut self.records {
+            records.push(position);
+        }
     }
 
     /// Gives all observations without one their robot.
@@ -89,11 +107,15 @@ impl Series {
         for column in &mut self.columns {
             column.truncate(rows);
         }
+        if let Some(records) = &mut self.records {
+            records.truncate(rows);
+        }
     }
 
     /// Bytes held, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.time.len() * 24 + self.columns.iter().map(Values::bytes).sum::<usize>()
+        let records = self.records.as_ref().map_or(0, Vec::len) * 8;
+        self.time.len() * 24 + records + self.columns.iter().map(Values::bytes).sum::<usize>()
     }
 
     /// The batch of what was gathered; the series is empty afterwards.
@@ -109,6 +131,9 @@ impl Series {
         for column in &mut self.columns {
             arrays.push(column.take()?);
         }
+        arrays.extend(
+            self.records.as_mut().map(|records| Arc::new(UInt64Array::from(std::mem::take(records))) as ArrayRef),
+        );
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
     }
 }

@@ -7,6 +7,7 @@ use super::layout::{Layout, OBSERVED, TIME};
 use super::rows::{beginning, first_own};
 use super::{Robot, Step, event, values};
 use crate::control::draw;
+use crate::event::Onset;
 use arrow::array::{RecordBatch, StringArray, UInt32Array, new_null_array};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -51,6 +52,21 @@ impl Step for EventRows {
     }
 
     fn run(&self, robot: &Robot, inputs: &[RecordBatch]) -> Result<RecordBatch> {
+        let observations = &inputs[1];
+        let rows = self.chosen(robot, inputs);
+        let places: UInt32Array = rows.iter().map(|&(at, _)| crate::sorted::position(at)).collect();
+        let time = values::gathered(observations.column(TIME), &places)?;
+        let mut columns = beginning(&time, &time);
+        columns.push(Arc::new(StringArray::from_iter_values(rows.iter().map(|&(_, kind)| kind))));
+        let own = observations.columns().iter().skip(OBSERVED);
+        columns.extend(own.map(|column| new_null_array(column.data_type(), rows.len())));
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+impl EventRows {
+    /// The observations at which rows stand, in order, and the kind of each row.
+    pub(super) fn chosen(&self, robot: &Robot, inputs: &[RecordBatch]) -> Vec<(usize, &'static str)> {
         let [table, observations] = inputs else { unreachable!("event rows have two inputs") };
         let onsets = event::all_onsets(table);
         let kept = onsets.iter().filter(|onset| onset.kept).map(|onset| (onset.observation, EVENT));
@@ -62,12 +78,22 @@ impl Step for EventRows {
             rows.extend(drawn.observations.into_iter().map(|at| (at, CONTROL)));
             rows.sort_unstable();
         }
-        let places: UInt32Array = rows.iter().map(|&(at, _)| crate::sorted::position(at)).collect();
-        let time = values::gathered(observations.column(TIME), &places)?;
-        let mut columns = beginning(&time, &time);
-        columns.push(Arc::new(StringArray::from_iter_values(rows.iter().map(|&(_, kind)| kind))));
-        let own = observations.columns().iter().skip(OBSERVED);
-        columns.extend(own.map(|column| new_null_array(column.data_type(), rows.len())));
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+        rows
+    }
+
+    /// The kept onsets for which a control was drawn, ns. An onset draws the same whichever others are kept: those only keep
+    /// candidates away.
+    pub(super) fn drawn_for(&self, robot: &Robot, inputs: &[RecordBatch], control: usize) -> Vec<i64> {
+        let ([table, observations], Some(controls)) = (inputs, &self.controls) else { return Vec::new() };
+        let times = values::times(observations, TIME);
+        let onsets = event::all_onsets(table);
+        let near = onsets
+            .iter()
+            .filter(|onset| onset.kept && onset.time_ns.abs_diff(times[control]) <= controls.within_ns.unsigned_abs());
+        let draws = |wanted: &&Onset| {
+            let alone: Vec<Onset> = onsets.iter().map(|onset| Onset { kept: onset == *wanted, ..*onset }).collect();
+            draw(robot.name(), &alone, times, controls).observations.contains(&control)
+        };
+        near.filter(draws).map(|onset| onset.time_ns).collect()
     }
 }

@@ -78,12 +78,7 @@ impl Step for NearestJoin {
         let [rows, observations] = inputs else { unreachable!("a join has two inputs") };
         let (left, right) = (values::times(rows, TIME), values::times(observations, TIME));
         let known = values::times(observations, KNOWN);
-        let tolerance_ns = self.join.tolerance_ns.unsigned_abs();
-        let matches = match (self.sight, self.join.direction) {
-            (Sight::All, direction) => nearest(left, right, direction, tolerance_ns),
-            (Sight::KnownBefore, direction) => nearest_known(left, right, known, direction, tolerance_ns),
-        };
-        let matches = matches.map_err(values::unsorted(robot, format_args!("join of {}", self.signal)))?;
+        let matches = self.matches(robot, inputs)?;
         if self.counted == Counted::Yes {
             let counts = account(left, right, &matches, robot.own(left));
             robot.count(|account| account.joins.entry(self.signal.clone()).or_default().merge(&counts));
@@ -99,6 +94,26 @@ impl Step for NearestJoin {
         }
         columns.push(Arc::new(dt));
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+impl NearestJoin {
+    /// For each row the position of its match among the observations, or [`NO_MATCH`].
+    pub(super) fn matches(&self, robot: &Robot, inputs: &[RecordBatch]) -> Result<Vec<u32>> {
+        let [rows, observations] = inputs else { unreachable!("a join has two inputs") };
+        let (left, right) = (values::times(rows, TIME), values::times(observations, TIME));
+        let known = values::times(observations, KNOWN);
+        let tolerance_ns = self.join.tolerance_ns.unsigned_abs();
+        let matches = match (self.sight, self.join.direction) {
+            (Sight::All, direction) => nearest(left, right, direction, tolerance_ns),
+            (Sight::KnownBefore, direction) => nearest_known(left, right, known, direction, tolerance_ns),
+        };
+        matches.map_err(values::unsorted(robot, format_args!("join of {}", self.signal)))
+    }
+
+    /// The direction as its rows take it.
+    pub(super) fn direction(&self) -> Direction {
+        seen_direction(self.sight, self.join.direction)
     }
 }
 

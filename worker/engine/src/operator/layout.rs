@@ -102,6 +102,11 @@ impl Layout {
         self.places.iter().find(|(known, _)| *known == meaning).map(|(_, place)| *place)
     }
 
+    /// What a column of the rows holds; `None` for the marks and the base row's known time.
+    pub(crate) fn meaning(&self, place: usize) -> Option<Meaning> {
+        self.places.iter().find(|(_, known)| *known == place).map(|(meaning, _)| *meaning)
+    }
+
     /// Where a column that a window looks at stands in a base row: the row's own, joined, or derived.
     pub(crate) fn source(&self, pipeline: &Pipeline, source: Source) -> Option<usize> {
         match source {

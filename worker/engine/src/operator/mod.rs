@@ -17,6 +17,7 @@ mod plan;
 mod result;
 mod robots;
 mod rows;
+pub(crate) mod trace;
 mod values;
 mod window;
 mod written;
@@ -111,6 +112,13 @@ impl<S: Step> StepExec<S> {
             metrics: ExecutionPlanMetricsSet::new(),
             memo,
         }
+    }
+}
+
+impl<S: Step> StepExec<S> {
+    /// The operator's rules.
+    fn step(&self) -> &S {
+        &self.step
     }
 }
 

@@ -52,7 +52,8 @@ impl Step for Observations {
             Ok(values::time_array(times.values().clone(), None))
         };
         let clocks: Vec<_> = (0..super::layout::OBSERVED).map(clock).collect::<Result<_>>()?;
-        let columns = batch.columns().iter().skip(super::layout::OBSERVED).cloned();
+        // What follows the signal's columns says where they were read, which no rule sees.
+        let columns = batch.columns().iter().take(self.schema.fields().len()).skip(super::layout::OBSERVED).cloned();
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), clocks.into_iter().chain(columns).collect())?)
     }
 }

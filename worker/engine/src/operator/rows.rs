@@ -66,7 +66,7 @@ pub(super) fn beginning(time: &ArrayRef, known: &ArrayRef) -> Vec<ArrayRef> {
 #[derive(Debug)]
 pub(super) struct GridRows {
     every_ns: i64,
-    alive_ns: i64,
+    pub(super) alive_ns: i64,
     during: String,
     schema: SchemaRef,
 }

@@ -80,7 +80,7 @@ impl WindowStep {
         frame.signal.is_none() && self.look != Look::BeforeRow
     }
 
-    fn window(&self) -> Window {
+    pub(super) fn window(&self) -> Window {
         let end = if self.look == Look::BeforeRow { End::BeforeRow } else { End::AtRow };
         Window { span_ns: self.rule.span_ns, end }
     }
@@ -167,7 +167,7 @@ impl WindowStep {
             let view = View {
                 rows: judged.times,
                 times: values::times(batch, TIME),
-                known: (self.look == Look::BeforeRow).then(|| values::times(batch, KNOWN)),
+                known: self.sees_known_only().then(|| values::times(batch, KNOWN)),
                 bounds: reach,
                 window,
             };
@@ -185,7 +185,7 @@ impl WindowStep {
         batch: &RecordBatch,
         reach: &Bounds,
     ) -> Result<(), Unsorted> {
-        let (times, known) = (values::times(batch, TIME), values::times(batch, KNOWN));
+        let known = values::times(batch, KNOWN);
         let present: Vec<BooleanBuffer> = frame.groups.iter().map(|columns| present(batch, columns)).collect();
         if self.look == (Look::AtRow { known: true }) {
             let any = |at: usize| present.iter().any(|group| group.value(at));
@@ -195,17 +195,32 @@ impl WindowStep {
         }
         let Some(requires) = self.rule.requires else { return Ok(()) };
         for group in &present {
-            let kept = |times: &[i64]| group.set_indices().map(|at| times[at]).collect::<Vec<i64>>();
-            let seen = (self.look == Look::BeforeRow).then(|| kept(known));
-            let presence = Presence { times: &kept(times), known: seen.as_deref() };
+            let (kept, seen) = self.kept(batch, group);
+            let presence = Presence { times: &kept, known: seen.as_deref() };
             judged.validity.require(judged.times, presence, self.window(), requires)?;
         }
         Ok(())
     }
 }
 
+impl WindowStep {
+    /// Whether rows see only what was known before them.
+    pub(super) fn sees_known_only(&self) -> bool {
+        self.look == Look::BeforeRow
+    }
+
+    /// The times (ns) at which a group has a value and, for rows that see only what is known, when each was known (ns).
+    pub(super) fn kept(&self, batch: &RecordBatch, group: &BooleanBuffer) -> (Vec<i64>, Option<Vec<i64>>) {
+        let kept = |column: usize| {
+            let times = values::times(batch, column);
+            group.set_indices().map(|at| times[at]).collect()
+        };
+        (kept(TIME), self.sees_known_only().then(|| kept(KNOWN)))
+    }
+}
+
 /// Where at least one of the columns is not null.
-fn present(batch: &RecordBatch, columns: &[usize]) -> BooleanBuffer {
+pub(super) fn present(batch: &RecordBatch, columns: &[usize]) -> BooleanBuffer {
     let mut present = BooleanBuffer::new_unset(batch.num_rows());
     for &column in columns {
         match batch.column(column).nulls() {
@@ -217,7 +232,7 @@ fn present(batch: &RecordBatch, columns: &[usize]) -> BooleanBuffer {
 }
 
 /// The wanted statistics of one column, an array each.
-fn statistics(view: &View<'_>, column: &ArrayRef, wanted: &[Statistic]) -> Result<Vec<ArrayRef>> {
+pub(super) fn statistics(view: &View<'_>, column: &ArrayRef, wanted: &[Statistic]) -> Result<Vec<ArrayRef>> {
     let valid = column.nulls();
     let outputs = match column.data_type() {
         DataType::Float64 => {

@@ -49,9 +49,7 @@ impl Step for Written {
     }
 
     fn run(&self, robot: &Robot, inputs: &[RecordBatch]) -> Result<RecordBatch> {
-        let own = robot.own(values::times(&inputs[0], TIME));
-        let rows = inputs[0].slice(own.start, own.len());
-        let fates = self.fates(robot, &rows);
+        let (_, rows, fates) = self.judged(robot, &inputs[0]);
         let mask: BooleanArray = fates.iter().map(|fate| Some(matches!(fate, Fate::Written(_)))).collect();
         let written = filter_record_batch(&rows, &mask)?;
         robot.count(|account| self.count(account, &fates, &written));
@@ -64,6 +62,21 @@ impl Step for Written {
 }
 
 impl Written {
+    /// Where the rows of the span begin, those rows, and what becomes of each.
+    fn judged(&self, robot: &Robot, all: &RecordBatch) -> (usize, RecordBatch, Vec<Fate>) {
+        let own = robot.own(values::times(all, TIME));
+        let rows = all.slice(own.start, own.len());
+        let fates = self.fates(robot, &rows);
+        (own.start, rows, fates)
+    }
+
+    /// Positions of the written rows among all.
+    pub(super) fn positions(&self, robot: &Robot, all: &RecordBatch) -> Vec<usize> {
+        let (first, _, fates) = self.judged(robot, all);
+        let is_written = |row: &usize| matches!(fates[*row], Fate::Written(_));
+        (0..fates.len()).filter(is_written).map(|row| first + row).collect()
+    }
+
     fn fates(&self, robot: &Robot, rows: &RecordBatch) -> Vec<Fate> {
         let validity = Validity::from_marks(rows.column(MARKS).as_primitive::<UInt8Type>().values().to_vec());
         let taken = self.filter.as_ref().map(|filter| {

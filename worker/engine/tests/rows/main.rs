@@ -9,4 +9,5 @@ mod fixture;
 mod join;
 mod label;
 mod sharding;
+mod trace;
 mod window;

@@ -1,6 +1,9 @@
-//! Durations, sizes and shares as people write them: `42s`, `256Mi`, `1%`. Each error is a sentence with a remedy.
+//! Durations, sizes, shares and single times as people write them: `42s`, `256Mi`, `1%`, `2022-10-26T08:17:21Z`. Each error is a sentence with a remedy.
 
-use super::{DAY_NS, HOUR_NS, MICRO_NS, MILLI_NS, MINUTE_NS, SECOND_NS};
+use super::decimal::{Count, decimal_ns};
+use super::instant::InstantReader;
+use super::{DAY_NS, HOUR_NS, MICRO_NS, MILLI_NS, MINUTE_NS, SECOND_NS, is_plausible};
+use crate::archive::TimeUnit;
 
 /// Nanoseconds of a duration: a whole number and one of `ns us ms s m h d`, without blanks. Never negative.
 pub fn duration_ns(text: &str) -> Result<i64, String> {
@@ -35,6 +38,20 @@ pub fn duration_text(ns: i64) -> String {
         None if ns == 0 => "0s".into(),
         None => format!("{ns}ns"),
     }
+}
+
+/// A time that is copied from a table, ns since the epoch: RFC 3339 with an offset, or a number since the epoch.
+///
+/// A number is seconds, milliseconds, microseconds or nanoseconds, whichever puts it into the years 1990–2100: no number fits
+/// two of them.
+pub fn instant_ns(text: &str) -> Result<i64, String> {
+    let units = [Count::Seconds, Count::Millis, Count::Micros, Count::Nanos];
+    let number =
+        units.into_iter().filter_map(|unit| decimal_ns(text.as_bytes(), unit).ok()).find(|ns| is_plausible(*ns));
+    let written = || InstantReader::new(&TimeUnit::Iso8601 { zone: None }).ok()?.read(text.as_bytes()).ok();
+    number.or_else(written).ok_or_else(|| {
+        format!("{text:?} is not a time of the years 1990 to 2100; write 2022-10-26T08:17:21.847Z or 1666772241847")
+    })
 }
 
 /// Bytes of a size: a whole number alone or with one of `Ki Mi Gi Ti` (powers of 1024) or `k M G T` (of 1000).
@@ -108,6 +125,24 @@ mod tests {
     fn a_duration_is_written_with_its_largest_unit() {
         for text in ["0s", "42s", "90m", "1d", "500ms", "7ns", "25h", "3us"] {
             assert_eq!(duration_text(duration_ns(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn a_time_is_text_with_an_offset_or_a_number_of_its_own_unit() {
+        let ns = 1_533_226_515_002_730_000;
+        for text in [
+            "2018-08-02T16:15:15.00273Z",
+            "2018-08-02 18:15:15.002730+02:00",
+            "1533226515.00273",
+            "1533226515002.73",
+            "1533226515002730",
+            "1533226515002730000",
+        ] {
+            assert_eq!(instant_ns(text), Ok(ns), "{text}");
+        }
+        for text in ["", "now", "17", "-1533226515", "2018-08-02T16:15:15", "1e30"] {
+            assert!(instant_ns(text).unwrap_err().contains("write 2022-10-26T08:17:21.847Z"), "{text}");
         }
     }
 

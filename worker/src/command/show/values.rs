@@ -22,7 +22,7 @@ pub(super) fn schema(schema: &Schema) -> Value {
 }
 
 /// An object per row. Numbers and bools are themselves, infinities and times are text.
-pub(super) fn rows(batches: &[RecordBatch]) -> Result<Value> {
+pub(in crate::command) fn rows(batches: &[RecordBatch]) -> Result<Value> {
     let odd = |error: ArrowError| Fault::caused(Exit::Broken, error);
     let options = FormatOptions::new();
     let mut rows = Vec::new();
@@ -37,6 +37,13 @@ pub(super) fn rows(batches: &[RecordBatch]) -> Result<Value> {
         }
     }
     Ok(Value::Array(rows))
+}
+
+/// One value: numbers and bools are themselves, infinities and times are text.
+pub(in crate::command) fn value(column: &dyn Array, row: usize) -> Result<Value> {
+    let options = FormatOptions::new();
+    let text = ArrayFormatter::try_new(column, &options).map_err(|error| Fault::caused(Exit::Broken, error))?;
+    Ok(cell(column, &text, row))
 }
 
 fn cell(column: &dyn Array, text: &ArrayFormatter<'_>, row: usize) -> Value {

@@ -1,0 +1,64 @@
+//! The observations of one robot around a few rows, each with its place: the first half of a shard, for `trace`.
+//!
+//! Members are chosen, fetched, decoded and arranged by the very functions that a shard uses; only what is looked at is
+//! smaller, and each observation keeps the position of its record.
+
+use super::chunk::Pick;
+use super::{Attempt, DecodePlan};
+use crate::fault::Fault;
+use crate::plan::Sources;
+use crate::work::Work;
+use engine::arrange::{Origin, RobotSignals};
+use pipeline::member::Member;
+use pipeline::plan::{Inputs, Part, Shard, State};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// What was observed of one robot.
+#[derive(Debug)]
+pub(crate) struct Observations {
+    /// Decoded to be traced.
+    pub(crate) robot: RobotSignals,
+    members: Vec<Member>,
+}
+
+impl Observations {
+    /// The member in which an observation was read, and where in it.
+    pub(crate) fn place(&self, signal: usize, position: usize) -> Option<(&Member, u64)> {
+        let Origin { member, record } = self.robot.origin(signal, position)?;
+        Some((self.members.get(member as usize)?, record))
+    }
+}
+
+/// The observations of `robot` that rows of `part` may see. `None`: there are none. Blocks: call it outside the runtime's
+/// threads.
+pub(crate) fn observe(
+    work: &Work,
+    runtime: &Handle,
+    sources: &Sources,
+    part: Part,
+    robot: &str,
+) -> Result<Option<Observations>, Fault> {
+    let plan = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+    let (key, seen) = (String::new(), String::new());
+    let shard = Shard { key, part, seen, inputs: Inputs::default(), state: State::Reused };
+    Attempt { plan: Arc::new(plan), ..Attempt::new(work, runtime, sources, &shard)? }.observe(robot)
+}
+
+impl Attempt<'_> {
+    fn observe(&self, robot: &str) -> Result<Option<Observations>, Fault> {
+        // A member whose name tells no robot may hold any.
+        let may_hold = |pick: &Pick| pick.robot.is_empty() || *pick.robot == *robot;
+        let mut picks = Vec::new();
+        let mut walk = self.walk();
+        while let Some(more) = self.next(&mut walk)? {
+            picks.extend(more.into_iter().filter(may_hold));
+        }
+        let stretches = self.gather().chunk(&picks, Vec::new())?;
+        let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
+        let arranged = self.arrange(decoded, &picks)?;
+        let found = arranged.robots.into_iter().find(|found| *found.robot == *robot);
+        let members = picks.into_iter().map(|pick| pick.member).collect();
+        Ok(found.map(|robot| Observations { robot, members }))
+    }
+}
