@@ -229,11 +229,40 @@ fn robots_that_take_no_part_are_not_read() {
     for robot in ["r1", "r2"] {
         place.write(&format!("archive/{}", member(robot, 0)), document(0, "1"));
     }
-    let words = change(SMALL, "  members: \"{robot}/{millis}.json*\"\n", "");
-    let words = change(&words, "{date}.zip", "{robot}/{millis}.json");
     let file =
-        place.words(&change(&words, "rows: {signal: speed}", "robots: {include: [r1]}\n  rows: {signal: speed}"));
+        place.words(&change(&plain(), "rows: {signal: speed}", "robots: {include: [r1]}\n  rows: {signal: speed}"));
     counts(&file, &[("members.read", 1), ("rows.written", 1)]);
+}
+
+/// The small words over plain objects: a JSON file per robot and stamp.
+fn plain() -> String {
+    let words = change(SMALL, "  members: \"{robot}/{millis}.json*\"\n", "");
+    change(&words, "{date}.zip", "{robot}/{millis}.json")
+}
+
+#[test]
+fn an_object_of_lines_that_holds_none_is_read() {
+    for format in ["Json", "NdJson"] {
+        let place = Place::new();
+        place.write(&format!("archive/{}", member("r1", 0)), document(0, "1"));
+        place.write(&format!("archive/{}", member("r1", 5)), "");
+        let file = place.words(&change(&plain(), "format: Json", &format!("format: {format}")));
+        // No document at all is not JSON; no line is nothing.
+        let refused = u64::from(format == "Json");
+        counts(&file, &[("members.read", 2), ("members.documents", 1), ("members.quarantined.not_json", refused)]);
+    }
+}
+
+#[test]
+fn a_link_to_nothing() {
+    let place = Place::new();
+    place.write(&format!("archive/{}", member("r1", 0)), document(0, "1"));
+    std::os::unix::fs::symlink("nowhere", place.path(&format!("archive/{}", member("r1", 5)))).unwrap();
+    let outcome =
+        program::run(&place.words(&plain())).expect(2).says("is a symbolic link to nothing").says("remove it");
+    let errors: Vec<_> = outcome.stderr.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!((errors.len(), errors[0].matches("symbolic link").count()), (1, 1), "{errors:?}");
+    assert!(place.versions().is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::words::example;
 use fleetloom_tests::place::Place;
 use fleetloom_tests::{program, python};
+use std::path::Path;
 
 /// Runs an example and returns its place.
 fn ran(name: &str) -> Place {
@@ -42,6 +43,30 @@ fn deltalake_polars_and_duckdb_see_the_same_table() {
         assert_eq!(lines.clone().count(), 2, "{seen}");
         assert!(lines.all(|(_, other)| other == what), "{seen}");
     }
+}
+
+/// Insists that a filter on any column finds the rows that are there; `column` shows that the question was asked.
+fn filters_find_all_rows(table: &Path, column: &str) {
+    let found = python::script("published.py", &["filters".as_ref(), table.as_os_str()]);
+    assert!(!found.contains(" wrong "), "{found}");
+    let asked = found.lines().filter_map(|line| line.split_once(' ')).find(|(name, _)| *name == column);
+    assert!(asked.is_some_and(|(_, rows)| rows.parse::<u64>().is_ok_and(|rows| rows > 0)), "{found}");
+}
+
+#[test]
+fn a_filter_on_any_column_finds_its_rows() {
+    let place = ran("ur3");
+    filters_find_all_rows(&place.path("ur3-stops"), "label");
+    filters_find_all_rows(&place.path("ur3-before-stops"), "valid");
+}
+
+#[test]
+fn a_filter_on_a_column_with_an_infinity_finds_its_rows() {
+    let place = Place::new();
+    let case = python::repository().join("tests/golden/infinities");
+    python::script("golden.py", &[case.as_path(), place.folder()]);
+    program::run(&place.path("case.yaml")).expect(0);
+    filters_find_all_rows(&place.result(), "speed_v");
 }
 
 #[test]

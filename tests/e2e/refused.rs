@@ -109,6 +109,29 @@ fn a_statistic_of_another_type() {
     );
 }
 
+/// Checks changed small words: exit code 2 and one mistake, which says this.
+fn one_mistake(changes: &[(&str, &str)], said: &str) {
+    let place = Place::new();
+    let words = changes.iter().fold(SMALL.to_owned(), |words, (from, to)| change(&words, from, to));
+    program::check(&place.words(&words)).expect(2).says("1 mistake;").says(said);
+}
+
+#[test]
+fn one_mistake_is_one_line() {
+    let texts = ("columns: [{name: v}]", "columns: [{name: v, type: string}, {name: w, type: string}]");
+    one_mistake(
+        &[texts, ("columns: [speed.v], statistics: [count, mean]", "columns: [\"speed.*\"], statistics: [mean]")],
+        "speed.v (and 1 more)",
+    );
+    let event = "rows: {signal: speed}\n  events: [{name: e, signal: speed, when: \"\"}]";
+    one_mistake(&[("rows: {signal: speed}", event)], "spec.events[e].when");
+    let derive = "rows: {signal: speed}\n  derive: [{name: d, expression: \" \"}]";
+    one_mistake(&[("rows: {signal: speed}", derive)], "spec.derive[d].expression");
+    one_mistake(&[("rows: {signal: speed}", "where: \"\"\n  rows: {signal: speed}")], "spec.where");
+    let join = "rows: {every: 1s}\n  join: [{signal: speed, tolerance: 1s}, {signal: speed, tolerance: 2s}]";
+    one_mistake(&[("rows: {signal: speed}", join)], "spec.join[1].signal");
+}
+
 #[test]
 fn two_columns_of_one_name() {
     refused(&[("{name: effort, expression", "{name: current_j0, expression")], &["current_j0"]);

@@ -1,7 +1,8 @@
-"""`published.py rows|digest|engines|quarantine URL`: what a published table holds.
+"""`published.py rows|digest|engines|filters|quarantine URL`: what a published table holds.
 
 `rows` prints the canonical text of the live rows, `digest` a hash in which every bit counts; `quarantine` the canonical text of the
-quarantine; `engines` what deltalake, polars and DuckDB saw, one line each, equal if they agree.
+quarantine; `engines` what deltalake, polars and DuckDB saw, one line each, equal if they agree; `filters` what they
+find, skipping files by their statistics, when asked for some values of each column.
 """
 
 import glob
@@ -67,19 +68,25 @@ def digest(url):
     return f"{table.num_rows} rows {whole.hexdigest()}\n"
 
 
-def engines(url):
-    """Rows, columns and the sum of every float column's first four, by three engines."""
+def duck(url):
+    """DuckDB with its Delta extension, and what to select from."""
     import duckdb
     import duckdb_ext
+
+    connection = duckdb.connect()
+    found = glob.glob(f"{list(duckdb_ext.__path__)[0]}/extensions/v{duckdb.__version__}/*/delta.duckdb_extension")
+    connection.execute(f"LOAD '{found[0]}'")
+    return connection, f"delta_scan('{pathlib.Path(url).resolve()}')"
+
+
+def engines(url):
+    """Rows, columns and the sum of every float column's first four, by three engines."""
     import polars
 
     schema = live(url).schema
     floats = [f.name for f in schema if word(f.type) == "float64"][:4]
     sums = ", ".join(f'sum("{n}")' for n in floats)
-    connection = duckdb.connect()
-    found = glob.glob(f"{list(duckdb_ext.__path__)[0]}/extensions/v{duckdb.__version__}/*/delta.duckdb_extension")
-    connection.execute(f"LOAD '{found[0]}'")
-    scan = f"delta_scan('{pathlib.Path(url).resolve()}')"
+    connection, scan = duck(url)
     of_duckdb = connection.execute(f"SELECT count(*), {sums} FROM {scan}").fetchone()
     width = len(connection.execute(f"SELECT * FROM {scan} LIMIT 0").description)
     frame = polars.read_delta(url)
@@ -92,6 +99,31 @@ def engines(url):
         ("duckdb", width, of_duckdb),
     ]
     return "".join(f"{who} {width} {' '.join(f'{v:.9g}' for v in values)}\n" for who, width, values in lines)
+
+
+def filters(url):
+    """A line per column: the rows with some of its values, and `wrong` where an engine, which may skip files, finds others."""
+    import polars
+
+    dataset, table, frame = DeltaTable(url).to_pyarrow_dataset(), live(url), polars.scan_delta(url)
+    connection, scan = duck(url)
+    lines = []
+    for name in table.column_names:
+        values = pc.unique(pc.drop_null(table.column(name))).to_pylist()[:4] + [None]
+        field, column = pc.field(name), polars.col(name)
+        asked = [field.is_null() if v is None else field == pa.scalar(v, table.schema.field(name).type) for v in values]
+        there = [table.filter(f).num_rows for f in asked]
+        found = {
+            "deltalake": [dataset.to_table(columns=[name], filter=f).num_rows for f in asked],
+            "polars": [frame.filter(column.eq_missing(v)).collect().height for v in values],
+            "duckdb": [
+                connection.execute(f'SELECT count(*) FROM {scan} WHERE "{name}" IS NOT DISTINCT FROM ?', [v]).fetchone()[0]
+                for v in values
+            ],
+        }
+        wrong = "".join(f" wrong {who} {rows} of {there}" for who, rows in found.items() if rows != there)
+        lines.append(f"{name} {sum(there)}{wrong}\n")
+    return "".join(lines)
 
 
 def quarantine(url):
@@ -112,5 +144,6 @@ def leave():
 
 
 if __name__ == "__main__":
-    sys.stdout.write({"rows": rows, "digest": digest, "engines": engines, "quarantine": quarantine}[sys.argv[1]](sys.argv[2]))
+    verbs = [rows, digest, engines, filters, quarantine]
+    sys.stdout.write({verb.__name__: verb for verb in verbs}[sys.argv[1]](sys.argv[2]))
     leave()

@@ -32,12 +32,15 @@ pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
     for file in &words.files {
         read = read.and(read_file(file)?);
     }
-    let (checked, mut mistakes) = examine(&read);
+    let (mut checked, mut mistakes) = examine(&read);
     let mut compiled = Vec::new();
     for pipeline in &checked.pipelines {
         match compile(pipeline) {
-            Ok(one) => compiled.push(one),
-            Err(more) => mistakes.extend(more.into_iter().map(|mistake| with_file(mistake, &read))),
+            Ok(one) => {
+                checked.notes.extend_from_slice(one.notes());
+                compiled.push(one);
+            }
+            Err(more) => add_untold(&mut mistakes, more.into_iter().map(|mistake| with_file(mistake, &read))),
         }
     }
     if !mistakes.is_empty() {
@@ -71,6 +74,19 @@ fn names(compiled: &[Compiled]) -> Vec<&str> {
 
 fn no_pipeline() -> Fault {
     Fault::request("the files hold no Pipeline; add one, or name its file with -f")
+}
+
+/// Adds the mistakes whose places were not told before: an expression that is missing or empty is one mistake, whoever finds it.
+fn add_untold(told: &mut Vec<Mistake>, more: impl Iterator<Item = Mistake>) {
+    let known = told.len();
+    for mistake in more {
+        let is_told = |other: &Mistake| {
+            (&other.file, &other.document, &other.path) == (&mistake.file, &mistake.document, &mistake.path)
+        };
+        if !told[..known].iter().any(is_told) {
+            told.push(mistake);
+        }
+    }
 }
 
 /// The engine knows documents, not files.
@@ -173,6 +189,15 @@ mod tests {
         let fault = ready(&words).unwrap_err();
         assert_eq!(fault.exit(), Exit::Request);
         assert!(fault.to_string().starts_with("no/such.yaml: cannot be read"));
+    }
+
+    #[test]
+    fn a_place_is_told_by_the_first_who_finds_it() {
+        let mut told = vec![mistake(None, "x")];
+        let more = [mistake(None, "x"), mistake(Some("b.yaml"), "x"), mistake(None, "y"), mistake(None, "y")];
+        add_untold(&mut told, more.clone().into_iter());
+        // Two unknown names of one expression are two mistakes.
+        assert_eq!(told[1..], more[1..]);
     }
 
     #[test]

@@ -164,11 +164,23 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
+/// What it means that a place cannot be opened. A link that leads nowhere is told from nothing at all: it would be there, and
+/// lead nowhere, at every further try.
+fn not_opened(place: &Place, error: io::Error) -> StoreError {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound if place.path.is_symlink() => "a symbolic link to nothing",
+        _ if rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::LOOP) => "a symbolic link in a circle",
+        _ => return place.error("read", error),
+    };
+    let why = format!("is {why}; point it to a file, remove it, or write `objects` so that it does not match");
+    StoreError::Invalid { place: place.name.clone(), why }
+}
+
 /// Opens a file. Should a pipe have taken its place, this does not wait for somebody to write into it.
 fn open(place: &Place) -> Result<File, StoreError> {
     use rustix::fs::{Mode, OFlags};
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::open(&place.path, flags, Mode::empty()).map_err(|e| place.error("read", e.into()))?;
+    let file = rustix::fs::open(&place.path, flags, Mode::empty()).map_err(|e| not_opened(place, e.into()))?;
     Ok(file.into())
 }
 
@@ -248,7 +260,7 @@ impl Store for FolderStore {
 
     async fn head(&self, key: &str) -> Result<Object, StoreError> {
         let place = self.file(key)?;
-        let metadata = fs::metadata(&place.path).map_err(|e| place.error("read", e))?;
+        let metadata = fs::metadata(&place.path).map_err(|e| not_opened(&place, e))?;
         if metadata.is_file() {
             Ok(object(key.to_owned(), &metadata))
         } else {

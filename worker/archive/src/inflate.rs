@@ -19,6 +19,19 @@ pub(crate) struct Step {
     pub(crate) written: usize,
 }
 
+/// Why a step failed, and what it wrote before: that came out of undamaged bytes, as far as anybody can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) why: Why,
+    pub(crate) written: usize,
+}
+
+impl From<Why> for Broken {
+    fn from(why: Why) -> Self {
+        Self { why, written: 0 }
+    }
+}
+
 /// A decompressor that is fed piece by piece.
 pub(crate) enum Inflate {
     /// Bytes as they are.
@@ -82,7 +95,7 @@ impl Inflate {
     }
 
     /// Takes from `input`, writes to `output`. Steps that neither read nor write mean that more input is needed.
-    pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Why> {
+    pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
         match self {
             Self::Plain => {
                 let length = input.len().min(output.len());
@@ -93,7 +106,7 @@ impl Inflate {
             Self::Deflate(_, frames) if frames.ended > 0 => Ok(Step { read: input.len(), written: 0 }),
             Self::Deflate(stream, frames) => inflate(stream, frames, input, output),
             Self::Gzip(stream, frames) => gzip(stream, frames, input, output),
-            Self::Zstd(stream, frames) => zstd(stream, frames, input, output),
+            Self::Zstd(stream, frames) => Ok(zstd(stream, frames, input, output)?),
         }
     }
 
@@ -108,13 +121,14 @@ impl Inflate {
     }
 }
 
-fn inflate(stream: &mut Decompress, frames: &mut Frames, input: &[u8], output: &mut [u8]) -> Result<Step, Why> {
+fn inflate(stream: &mut Decompress, frames: &mut Frames, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
     let before = (stream.total_in(), stream.total_out());
     frames.open = true;
     let status = stream.decompress(input, output, FlushDecompress::None);
     let length = |now: u64, before: u64| usize::try_from(now.saturating_sub(before)).unwrap_or_default();
     let step = Step { read: length(stream.total_in(), before.0), written: length(stream.total_out(), before.1) };
-    match status.map_err(|_| Why::Damaged)? {
+    // A checksum is compared when all has been written.
+    match status.map_err(|_| Broken { why: Why::Damaged, written: step.written })? {
         Status::StreamEnd => {
             frames.open = false;
             frames.ended += 1;
@@ -124,7 +138,7 @@ fn inflate(stream: &mut Decompress, frames: &mut Frames, input: &[u8], output: &
     Ok(step)
 }
 
-fn gzip(stream: &mut Decompress, frames: &mut Frames, input: &[u8], output: &mut [u8]) -> Result<Step, Why> {
+fn gzip(stream: &mut Decompress, frames: &mut Frames, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
     if frames.open {
         return inflate(stream, frames, input, output);
     }
@@ -141,7 +155,7 @@ fn gzip(stream: &mut Decompress, frames: &mut Frames, input: &[u8], output: &mut
             }
             inflate(stream, frames, input, output)
         }
-        _ => Err(Why::Trailing),
+        _ => Err(Why::Trailing.into()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! stored bytes → [deflate → CRC-32] → [gzip | zstd, told by the first bytes] → sink
 //! ```
 
-use crate::inflate::{Inflate, Magic, Step};
+use crate::inflate::{Broken, Inflate, Magic, Step};
 use crate::refusal::{Refusal, Why};
 use libdeflater::Crc;
 use pipeline::member::{Member, Packing};
@@ -99,7 +99,13 @@ impl Pipe {
     }
 
     fn step_outer(&mut self, piece: &[u8], between: &mut [u8], sink: &mut impl Sink) -> Result<Step, Refusal> {
-        let step = self.outer.step(piece, between).map_err(|why| Refusal::at(why, self.taken))?;
+        let step = match self.outer.step(piece, between) {
+            Ok(step) => step,
+            Err(Broken { why, written }) => {
+                self.push_inner(&between[..written], sink)?;
+                return Err(Refusal::at(why, self.taken));
+            }
+        };
         self.taken = self.taken.saturating_add(step.read as u64);
         self.push_inner(&between[..step.written], sink)?;
         Ok(step)
@@ -151,8 +157,9 @@ impl Pipe {
         loop {
             let room = sink.room()?;
             let room_bytes = room.len();
-            let step = inner.step(piece, room).map_err(|why| Refusal::at(why, self.used))?;
-            sink.wrote(step.written);
+            let step = inner.step(piece, room);
+            sink.wrote(step.map_or_else(|broken| broken.written, |step| step.written));
+            let step = step.map_err(|broken| Refusal::at(broken.why, self.used))?;
             self.used = self.used.saturating_add(step.read as u64);
             piece = &piece[step.read..];
             // With room left and nothing to read, nothing is held back.

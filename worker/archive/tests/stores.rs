@@ -5,7 +5,7 @@ use bytes::Bytes;
 use fleetloom_archive::conformance::{conforms, keeps_versions};
 use fleetloom_archive::folder::{FolderStore, MissingRoot, TEMPORARY};
 use fleetloom_archive::memory::MemoryStore;
-use fleetloom_archive::store::{Object, Put, Store, StoreError};
+use fleetloom_archive::store::{Object, Pin, Put, Store, StoreError};
 use futures::TryStreamExt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -89,6 +89,29 @@ async fn links_are_followed_but_never_in_circles() {
 }
 
 #[tokio::test]
+async fn a_link_that_leads_nowhere_says_so_however_it_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    symlink("nowhere", root.path().join("dangling")).unwrap();
+    symlink("there", root.path().join("here")).unwrap();
+    symlink("here", root.path().join("there")).unwrap();
+    let store = folder(root.path());
+    assert_eq!(keys(&store, "").await, ["dangling", "here", "there"]);
+    for (key, what) in [("dangling", "is a symbolic link to nothing"), ("here", "is a symbolic link in a circle")] {
+        let pin = Pin { key: key.to_owned(), bytes: 0, etag: None, version: None };
+        let errors = [
+            store.get(key).await.unwrap_err(),
+            store.head(key).await.unwrap_err(),
+            store.read(&pin, 0..1).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, StoreError::Invalid { .. }), "{error:?}");
+            assert!(error.to_string().contains(what) && error.to_string().contains("remove it"), "{error}");
+        }
+    }
+    assert!(matches!(store.get("nothing").await, Err(StoreError::NotFound { .. })));
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_listed_and_says_why() {
     let root = tempfile::tempdir().unwrap();
     symlink("nowhere", root.path().join("dangling")).unwrap();
@@ -98,7 +121,6 @@ async fn what_cannot_be_read_is_listed_and_says_why() {
     rustix::fs::mkfifoat(rustix::fs::CWD, root.path().join("pipe"), rustix::fs::Mode::RUSR).unwrap();
     let store = folder(root.path());
     assert_eq!(keys(&store, "").await, ["dangling", "m\\xfcll"]);
-    assert!(matches!(store.get("dangling").await, Err(StoreError::NotFound { .. })));
     assert!(store.get("m\\xfcll").await.unwrap_err().to_string().contains("rename the file"));
     assert!(matches!(store.head("pipe").await, Err(StoreError::NotFound { .. })));
 }

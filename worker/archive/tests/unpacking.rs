@@ -260,6 +260,26 @@ fn the_good_lines_of_a_torn_member_come_before_its_refusal() {
 }
 
 #[test]
+fn a_wrong_checksum_alone_leaves_every_line() {
+    let text: Vec<u8> = (0..2_000).flat_map(|n| format!("{{\"n\":{n}}}\n").into_bytes()).collect();
+    let mut raw = gzip(&text);
+    let crc_at = raw.len() - 8;
+    raw[crc_at] ^= 1;
+    let packed = deflate(&raw);
+    let zipped = deflated(&packed, &raw);
+    for (member, raw) in [(stored(&raw), &raw), (zipped, &packed)] {
+        let pieces: Vec<&[u8]> = raw.chunks(997).collect();
+        for taken in [Taken::whole(&member, raw, LIMIT), Taken::streamed(&member, &pieces, LIMIT)] {
+            assert_eq!(taken.lines.len(), 2_000);
+            let [(at, Refusal::Unreadable { why: Why::Damaged, .. })] = taken.refused[..] else {
+                panic!("{:?}", taken.refused)
+            };
+            assert_eq!(at, text.len() as u64);
+        }
+    }
+}
+
+#[test]
 fn large_members_of_lines_come_in_chunks() {
     let line = [b"z".repeat(1000), b"\n".to_vec()].concat();
     let text = line.repeat(20_000);

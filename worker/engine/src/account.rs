@@ -85,7 +85,7 @@ pub struct Account {
 pub struct Members {
     /// Members read.
     pub read: u64,
-    /// Documents (or lines) decoded.
+    /// Documents (or lines) decoded, those among them that have no robot or two.
     pub documents: u64,
     /// Bytes as stored.
     pub stored_bytes: u64,
@@ -93,6 +93,23 @@ pub struct Members {
     pub json_bytes: u64,
     /// Refused members or lines by kind.
     pub quarantined: Counts,
+}
+
+impl Members {
+    /// All that could have been refused: documents (or lines), and members and lines that could not be decoded.
+    ///
+    /// A document without a robot was decoded, so it is among the documents and among the refused.
+    pub fn met(&self) -> u64 {
+        let decoded = [Kind::NoRobot, Kind::RobotConflict];
+        let counted = decoded.iter().filter_map(|kind| self.quarantined.get(kind.word()));
+        let counted = counted.fold(0_u64, |sum, count| sum.saturating_add(*count));
+        self.documents.saturating_add(self.refused()).saturating_sub(counted)
+    }
+
+    /// Refused members, lines and documents of all kinds.
+    pub fn refused(&self) -> u64 {
+        total(&self.quarantined)
+    }
 }
 
 /// Observations of one signal: `read = kept + duplicate + sum(quarantined)`.

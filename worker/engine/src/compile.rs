@@ -11,7 +11,7 @@ use crate::schema::{arrow_type, result_schema, time_type};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::TaskContext;
 use pipeline::columns::{Meaning, result_columns};
-use pipeline::mistake::Mistake;
+use pipeline::mistake::{Mistake, Note};
 use pipeline::pipeline::{Pipeline, Source, Window};
 use pipeline::spec::{Invalid, Over};
 use std::collections::HashSet;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub struct Compiled {
     pub(crate) rules: Arc<Rules>,
     pub(crate) context: Arc<TaskContext>,
+    notes: Arc<[Note]>,
 }
 
 impl Compiled {
@@ -30,6 +31,11 @@ impl Compiled {
     /// it as field metadata `unit`.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.rules.schema)
+    }
+
+    /// What is no mistake in its expressions but worth knowing.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// What was compiled.
@@ -50,7 +56,7 @@ impl fmt::Debug for Compiled {
 /// Every mistake in an expression, with its YAML path (`spec.derive[effort].expression`) and its place in the text, and every
 /// feature whose statistics do not fit the type of a derived column.
 pub fn compile(pipeline: &Pipeline) -> Result<Compiled, Vec<Mistake>> {
-    let mut bench = Bench { pipeline, sql: Sql::new(), mistakes: Vec::new() };
+    let mut bench = Bench { pipeline, sql: Sql::new(), mistakes: Vec::new(), notes: Vec::new() };
     let conditions: Vec<Option<Expression>> = bench.conditions();
     let mut layout = Layout::new(pipeline);
     let derived = bench.derives(&mut layout);
@@ -72,7 +78,7 @@ pub fn compile(pipeline: &Pipeline) -> Result<Compiled, Vec<Mistake>> {
         schema,
         layout,
     };
-    Ok(Compiled { rules: Arc::new(rules), context: Arc::new(TaskContext::default()) })
+    Ok(Compiled { rules: Arc::new(rules), context: Arc::new(TaskContext::default()), notes: bench.notes.into() })
 }
 
 /// What is at hand while compiling.
@@ -80,6 +86,7 @@ struct Bench<'a> {
     pipeline: &'a Pipeline,
     sql: Sql,
     mistakes: Vec<Mistake>,
+    notes: Vec<Note>,
 }
 
 impl Bench<'_> {
@@ -120,12 +127,26 @@ impl Bench<'_> {
         for (index, words) in self.pipeline.derives.iter().enumerate() {
             let path = format!("spec.derive[{}].expression", words.name);
             let expression = self.expression(&path, &words.expression, &layout.scope(), Purpose::Value);
+            self.note_unseen(&path, expression.as_ref(), layout);
             let data_type = expression.as_ref().map_or(DataType::Float64, |e| arrow_type(e.column_type()));
             layout.append([Appended { name: words.name.clone(), data_type, meaning: Meaning::Derived(index) }]);
             let schema = layout.schema(layout.len());
             derived.extend(expression.map(|expression| Derived { name: words.name.clone(), expression, schema }));
         }
         derived
+    }
+
+    /// What is derived from an event row's own columns is null in the row that is written, and only there.
+    fn note_unseen(&mut self, path: &str, expression: Option<&Expression>, layout: &Layout) {
+        let fields = expression.map_or(&[][..], Expression::fields);
+        let Some(&place) = fields.iter().find(|&&place| layout.is_unseen(place)) else { return };
+        let text = format!(
+            "`{}` is null on every event and control row: it is known only with the row, never before it; windows see it on the \
+             rows before",
+            layout.name(place)
+        );
+        let document = format!("Pipeline {}", self.pipeline.name);
+        self.notes.push(Note { document, path: path.to_owned(), text });
     }
 
     fn filter(&mut self, layout: &Layout) -> Option<Expression> {
@@ -167,12 +188,14 @@ impl Bench<'_> {
             for (s, &statistic) in feature.statistics.iter().enumerate() {
                 let name = format!("{index} {at} {s}");
                 let meaning = Meaning::Feature { window: index, feature: at, statistic: s };
-                let Some(data_type) = feature_type(&data_type, statistic) else {
-                    if refused.insert((feature.column, statistic)) {
+                let data_type = feature_type(&data_type, statistic).unwrap_or_else(|| {
+                    // Columns of signals are told by `check`.
+                    let is_ours = matches!(feature.column, Source::Derived(_));
+                    if is_ours && refused.insert((feature.column, statistic)) {
                         self.misfit(index, feature.column, statistic.word(), &data_type);
                     }
-                    continue;
-                };
+                    DataType::Float64
+                });
                 layout.append([Appended { name, data_type, meaning }]);
             }
             let name = self.source_path(feature.column);

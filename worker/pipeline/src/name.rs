@@ -53,8 +53,8 @@ const ALSO_CALLED: [(&str, &str); 23] = [
     ("milliseconds", "ms"),
 ];
 
-/// The known name that `wrong` most probably means: equal but for case and separators, or few letters away. The first
-/// among equals; `None` when nothing is near.
+/// The known name that `wrong` most probably means: equal but for case and separators, or few letters away. Of equally far
+/// ones that of which `wrong` is the beginning, else the first; `None` when nothing is near.
 pub fn nearest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> Option<&'k str> {
     let ours = ALSO_CALLED.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(wrong)).map(|(_, ours)| *ours);
     if let Some(name) = known.clone().into_iter().find(|name| Some(*name) == ours) {
@@ -62,8 +62,11 @@ pub fn nearest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str> + Clone
     }
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
     let bare = plain(wrong);
-    let distance = |name: &str| strsim::damerau_levenshtein(&bare, &plain(name));
-    let (far, name) =
+    let distance = |name: &str| {
+        let name = plain(name);
+        (strsim::damerau_levenshtein(&bare, &name), !name.starts_with(&bare))
+    };
+    let ((far, _), name) =
         known.into_iter().map(|name| (distance(name), name)).reduce(|a, b| if b.0 < a.0 { b } else { a })?;
     (far <= bare.chars().count().max(3) / 3).then_some(name)
 }
@@ -110,6 +113,8 @@ mod tests {
         assert_eq!(nearest("tolerence", ["tolerance", "signal"]), Some("tolerance"));
         assert_eq!(nearest("singal", ["rows", "signal"]), Some("signal"));
         assert_eq!(nearest("median", ["mean", "p50"]), Some("p50"));
+        assert_eq!(nearest("m", ["s", "ms", "us", "ns"]), Some("ms"));
+        assert_eq!(nearest("x", ["s", "ms"]), Some("s"));
         assert_eq!(nearest("wheel", ["current", "status"]), None);
         assert_eq!(nearest("x", []), None);
     }

@@ -84,9 +84,37 @@ impl Pointer {
     }
 }
 
+/// A token such as `q[0]`: how other notations write an element of an array.
+pub(crate) struct Bracketed<'t> {
+    /// `q[0]`.
+    pub(crate) token: &'t str,
+    /// `/q/0`: that element.
+    pub(crate) as_steps: String,
+    /// `/q[*]`: each.
+    each: String,
+}
+
+impl<'t> Bracketed<'t> {
+    /// That of a token between two `/`, `[*]` behind it aside.
+    pub(crate) fn of(token: &'t str) -> Option<Self> {
+        let token = token.trim_end_matches("[*]");
+        let (key, position) = token.strip_suffix(']')?.rsplit_once('[')?;
+        if position.is_empty() || !position.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let start = if key.is_empty() { String::new() } else { format!("/{key}") };
+        Some(Self { token, as_steps: format!("{start}/{position}"), each: format!("{start}[*]") })
+    }
+}
+
 impl At {
     /// Reads a walk such as `/current[*]`, `/robots[*]/poses[*]`, `/signals/*`, `[*]`; empty is the whole document.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(Bracketed { as_steps, each, .. }) = text.split('/').find_map(Bracketed::of) {
+            return Err(format!(
+                "{text:?} has a position in brackets; write {as_steps} for that element, {each} for each"
+            ));
+        }
         let mut steps = Vec::new();
         let (root, rest) = match text.find('/') {
             Some(at) => (&text[..at], Some(&text[at + 1..])),
@@ -279,6 +307,10 @@ mod tests {
         for (text, word) in [
             ("current[*]", "write \"/current[*]\""),
             ("/a[*]b", "inside a key"),
+            ("/q[0]", "write /q/0 for that element, /q[*] for each"),
+            ("/a/q[17][*]/b", "write /q/17 for that element, /q[*] for each"),
+            ("[0]", "write /0 for that element, [*] for each"),
+            ("q[0]", "write /q/0 for"),
             ("/a[*]/b[*]/c[*]", "more than twice"),
             ("/~2", "lone ~"),
         ] {

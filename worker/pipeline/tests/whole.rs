@@ -88,3 +88,27 @@ fn a_byte_order_mark_and_windows_line_ends_are_read() {
     let text = format!("\u{feff}{}", include_str!("words/whole.yaml").replace('\n', "\r\n"));
     assert_eq!(ready(&text), ready(include_str!("words/whole.yaml")));
 }
+
+#[test]
+fn a_field_with_a_position_in_brackets_is_noted() {
+    let checked = ready(
+        r#"
+apiVersion: fleetloom.dev/v1alpha1
+kind: Archive
+metadata: {name: arm}
+spec:
+  store: {url: data}
+  objects: "{robot}.json"
+  format: Json
+  robot: {capture: robot}
+  signals:
+  - name: pose
+    times: [{name: event, field: /ts, unit: ms}]
+    columns: [{name: j0, field: "/q[0]"}, {name: j1, field: /q/1}]
+"#,
+    );
+    let [note] = &checked.notes[..] else { panic!("{:?}", checked.notes) };
+    let wanted =
+        "Archive arm: spec.signals[pose].columns[j0]: reads the key `q[0]`; an element of an array is written /q/0";
+    assert_eq!(note.to_string(), wanted);
+}

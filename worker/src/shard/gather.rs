@@ -187,9 +187,13 @@ impl Gather<'_> {
                 }
                 Err(refusal) => refuse(decoder, &source, refusal, 0),
             },
-            Format::NdJson => unpacker.lines(member, raw, &mut |lines| {
-                self.clock.time(Step::Decode, || take(decoder, &source, &lines));
-            }),
+            Format::NdJson => {
+                // One without a line is read too.
+                decoder.begin(&source);
+                unpacker.lines(member, raw, &mut |lines| {
+                    self.clock.time(Step::Decode, || take(decoder, &source, &lines));
+                });
+            }
         }
     }
 
@@ -203,6 +207,7 @@ impl Gather<'_> {
         match self.runtime.block_on(member_pieces(store, object, member)).map_err(Fault::reading)? {
             Err(refusal) => refuse(&mut decoder, &source, refusal, 0),
             Ok(mut pieces) => {
+                decoder.begin(&source);
                 let mut lines = LineStream::new(member, self.archive().limits.member_bytes_max);
                 let mut next = || self.clock.time(Step::Read, || self.runtime.block_on(pieces.try_next()));
                 while let Some(piece) = next().map_err(Fault::reading)? {

@@ -8,7 +8,8 @@ const LATE: &str = "late";
 
 /// A sentence for each gate of `pipeline` that the account of a version does not pass. Exactly at a gate passes.
 ///
-/// `failed` shards have no rows, of which `untried` were never computed to an end. `quarantined` is judged for observations and, apart, for members (or lines); late observations count for `late` only. A
+/// `failed` shards have no rows, of which `untried` were never computed to an end. `quarantined` is judged for observations and,
+/// apart, for members (or lines, or documents); late observations count for `late` only. A
 /// signal that was joined to no row passes `minMatched`.
 pub fn judge(pipeline: &Pipeline, account: &Account, shards: Shards) -> Vec<String> {
     let signals: Vec<&str> = pipeline.archive.signals.iter().map(|signal| signal.name.as_str()).collect();
@@ -86,10 +87,9 @@ impl Observations {
     }
 }
 
-/// Refused members (or lines) among all.
+/// Refused members (or lines, or documents) among all.
 fn members(account: &Account) -> Share {
-    let refused: u64 = account.members.quarantined.values().sum();
-    Share { part: refused, whole: account.members.documents + refused }
+    Share { part: account.members.refused(), whole: account.members.met() }
 }
 
 #[derive(Clone, Copy)]
@@ -178,6 +178,18 @@ mod tests {
             "90 of 100 (90%) rows have a match of `speed`, tolerate.minMatched wants 91%",
         ];
         assert_eq!(sentences(&strict, &account(), 2), wanted);
+    }
+
+    #[test]
+    fn documents_without_a_robot_are_a_share_of_the_documents() {
+        let mut account = Account::default();
+        account.members.documents = 6;
+        account.members.quarantined.insert("no_robot".to_owned(), 6);
+        let wanted = "6 of 6 (100%) members are in quarantine, tolerate.quarantined is 1%";
+        assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
+        account.members.quarantined.insert("not_json".to_owned(), 2);
+        let wanted = "8 of 8 (100%) members are in quarantine, tolerate.quarantined is 1%";
+        assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
     }
 
     #[test]

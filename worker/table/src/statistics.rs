@@ -13,17 +13,26 @@ const COLUMNS_MAX: usize = 32;
 const MILLI_US: i64 = 1_000;
 
 /// The statistics as JSON. `schema` holds the file's columns in order.
+///
+/// A column of nulls only has its number of nulls, any other also its bounds. Where bounds cannot be said, nothing is said but
+/// the number of rows: deltalake's Python takes a missing bound beside those of other columns for one that no value fulfils,
+/// and skips the file.
 pub(crate) fn statistics(footer: &ParquetMetaData, schema: &SchemaRef) -> String {
     let rows: i64 = footer.row_groups().iter().map(RowGroupMetaData::num_rows).sum();
     let (mut least, mut greatest, mut nulls) = (Map::new(), Map::new(), Map::new());
     for (column, field) in schema.fields().iter().enumerate().take(COLUMNS_MAX) {
-        let summary = summary(footer.row_groups(), column, field.data_type());
-        if let Some(count) = summary.nulls {
-            nulls.insert(field.name().clone(), json!(count));
+        let name = field.name();
+        let summary = summary(footer.row_groups(), column);
+        match summary.range.and_then(|range| range.words(field.data_type())) {
+            Some((min, max)) => {
+                least.insert(name.clone(), min);
+                greatest.insert(name.clone(), max);
+            }
+            None if summary.nulls == u64::try_from(rows).ok() => {}
+            None => return json!({"numRecords": rows}).to_string(),
         }
-        if let Some(range) = summary.range {
-            least.insert(field.name().clone(), range.least(field.data_type()));
-            greatest.insert(field.name().clone(), range.greatest(field.data_type()));
+        if let Some(count) = summary.nulls {
+            nulls.insert(name.clone(), json!(count));
         }
     }
     json!({"numRecords": rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}).to_string()
@@ -38,12 +47,13 @@ struct Summary {
 /// Least and greatest value of a column.
 #[derive(Debug, Clone, PartialEq)]
 enum Range {
+    Truth(bool, bool),
     Whole(i64, i64),
     Float(f64, f64),
     Text(String, String),
 }
 
-fn summary(groups: &[RowGroupMetaData], column: usize, kind: &DataType) -> Summary {
+fn summary(groups: &[RowGroupMetaData], column: usize) -> Summary {
     let mut nulls = Some(0u64);
     let mut ranges = Vec::new();
     let mut complete = true;
@@ -52,21 +62,22 @@ fn summary(groups: &[RowGroupMetaData], column: usize, kind: &DataType) -> Summa
         let group_nulls = statistics.and_then(Statistics::null_count_opt);
         nulls = nulls.zip(group_nulls).map(|(sum, more)| sum + more);
         let only_nulls = group_nulls == u64::try_from(group.num_rows()).ok();
-        match statistics.and_then(|statistics| range(statistics, kind)) {
+        match statistics.and_then(range) {
             Some(range) => ranges.push(range),
             None => complete &= only_nulls,
         }
     }
     let range = ranges.into_iter().map(Some).reduce(|left, right| left?.merge(right?)).flatten();
-    Summary { nulls, range: range.filter(|range| complete && range.has_words()) }
+    Summary { nulls, range: range.filter(|_| complete) }
 }
 
-fn range(statistics: &Statistics, kind: &DataType) -> Option<Range> {
+fn range(statistics: &Statistics) -> Option<Range> {
     match statistics {
+        Statistics::Boolean(values) => Some(Range::Truth(*values.min_opt()?, *values.max_opt()?)),
         Statistics::Int64(values) => Some(Range::Whole(*values.min_opt()?, *values.max_opt()?)),
         Statistics::Int32(values) => Some(Range::Whole((*values.min_opt()?).into(), (*values.max_opt()?).into())),
         Statistics::Double(values) => Some(Range::Float(*values.min_opt()?, *values.max_opt()?)),
-        Statistics::ByteArray(values) if *kind == DataType::Utf8 => {
+        Statistics::ByteArray(values) => {
             let (min, max) = (values.min_opt()?.as_utf8().ok()?, values.max_opt()?.as_utf8().ok()?);
             Some(Range::Text(min.to_owned(), max.to_owned()))
         }
@@ -77,6 +88,7 @@ fn range(statistics: &Statistics, kind: &DataType) -> Option<Range> {
 impl Range {
     fn merge(self, other: Self) -> Option<Self> {
         match (self, other) {
+            (Self::Truth(a, b), Self::Truth(c, d)) => Some(Self::Truth(a & c, b | d)),
             (Self::Whole(a, b), Self::Whole(c, d)) => Some(Self::Whole(a.min(c), b.max(d))),
             (Self::Float(a, b), Self::Float(c, d)) => Some(Self::Float(a.min(c), b.max(d))),
             (Self::Text(a, b), Self::Text(c, d)) => Some(Self::Text(a.min(c), b.max(d))),
@@ -84,42 +96,37 @@ impl Range {
         }
     }
 
-    /// Whether JSON can say it: it has no infinities.
-    fn has_words(&self) -> bool {
-        !matches!(self, Self::Float(least, greatest) if !least.is_finite() || !greatest.is_finite())
-    }
-
-    fn least(&self, kind: &DataType) -> Value {
+    /// Least and greatest value as JSON says them; `None` for times beyond the calendar.
+    fn words(self, kind: &DataType) -> Option<(Value, Value)> {
         match self {
-            Self::Whole(value, _) if is_time(kind) => time_text(value.div_euclid(MILLI_US)),
-            Self::Whole(value, _) => json!(value),
-            Self::Float(value, _) => json!(value),
-            Self::Text(value, _) => json!(value),
+            Self::Truth(least, greatest) => Some((json!(least), json!(greatest))),
+            Self::Whole(least, greatest) if is_time(kind) => time_words(least, greatest),
+            Self::Whole(least, greatest) => Some((json!(least), json!(greatest))),
+            Self::Float(least, greatest) => Some((float_word(least), float_word(greatest))),
+            Self::Text(least, greatest) => Some((json!(least), json!(greatest))),
         }
     }
+}
 
-    /// Rounded up where rounding is needed: a bound must never lie inside.
-    fn greatest(&self, kind: &DataType) -> Value {
-        match self {
-            Self::Whole(_, value) if is_time(kind) => {
-                let up = i64::from(value.rem_euclid(MILLI_US) != 0);
-                time_text(value.div_euclid(MILLI_US) + up)
-            }
-            Self::Whole(_, value) => json!(value),
-            Self::Float(_, value) => json!(value),
-            Self::Text(_, value) => json!(value),
-        }
-    }
+/// A number; an infinity, for which JSON has no number, as the text that Spark writes and every reader takes for it.
+fn float_word(value: f64) -> Value {
+    if value.is_finite() { json!(value) } else { json!(if value > 0.0 { "Infinity" } else { "-Infinity" }) }
 }
 
 fn is_time(kind: &DataType) -> bool {
     matches!(kind, DataType::Timestamp(_, _))
 }
 
-/// Milliseconds since the epoch as Delta writes them. Beyond the calendar: null, which readers take for unknown.
-fn time_text(ms: i64) -> Value {
-    let time = DateTime::from_timestamp_millis(ms);
-    time.map_or(Value::Null, |time| json!(time.to_rfc3339_opts(SecondsFormat::Millis, true)))
+/// Bounds in microseconds since the epoch, rounded outwards to Delta's milliseconds: a bound must never lie inside.
+fn time_words(least_us: i64, greatest_us: i64) -> Option<(Value, Value)> {
+    let up = i64::from(greatest_us.rem_euclid(MILLI_US) != 0);
+    Some((time_text(least_us.div_euclid(MILLI_US))?, time_text(greatest_us.div_euclid(MILLI_US) + up)?))
+}
+
+/// Milliseconds since the epoch as Delta writes them; `None` beyond the calendar.
+fn time_text(ms: i64) -> Option<Value> {
+    let time = DateTime::from_timestamp_millis(ms)?;
+    Some(json!(time.to_rfc3339_opts(SecondsFormat::Millis, true)))
 }
 
 #[cfg(test)]
@@ -130,13 +137,11 @@ mod tests {
     #[test]
     fn bounds_of_times_are_rounded_outwards_to_milliseconds() {
         let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let bounds = |us| {
-            let range = Range::Whole(us, us);
-            (range.least(&time), range.greatest(&time))
-        };
-        assert_eq!(bounds(1), (json!("1970-01-01T00:00:00.000Z"), json!("1970-01-01T00:00:00.001Z")));
-        assert_eq!(bounds(-1), (json!("1969-12-31T23:59:59.999Z"), json!("1970-01-01T00:00:00.000Z")));
-        assert_eq!(bounds(2_000), (json!("1970-01-01T00:00:00.002Z"), json!("1970-01-01T00:00:00.002Z")));
-        assert_eq!(bounds(i64::MAX).1, Value::Null);
+        let bounds = |us| Range::Whole(us, us).words(&time);
+        let said = |least: &str, greatest: &str| Some((json!(least), json!(greatest)));
+        assert_eq!(bounds(1), said("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.001Z"));
+        assert_eq!(bounds(-1), said("1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00.000Z"));
+        assert_eq!(bounds(2_000), said("1970-01-01T00:00:00.002Z", "1970-01-01T00:00:00.002Z"));
+        assert_eq!(bounds(i64::MAX), None);
     }
 }

@@ -193,8 +193,9 @@ impl Decoder {
         })
     }
 
-    /// Turns to a member.
-    fn begin(&mut self, source: &Source<'_>) {
+    /// Turns to a member and counts it as read. [`Decoder::member`] and [`Decoder::refuse`] do so themselves; only a member of
+    /// NdJson that may hold no line at all needs it before.
+    pub fn begin(&mut self, source: &Source<'_>) {
         if self.member == Some(source.member) {
             return;
         }

@@ -161,13 +161,18 @@ impl Walk<'_> {
             let immutable = known.iter().filter(|(_, f)| f.signature().volatility == Volatility::Immutable);
             let instead = match nearest(&name, immutable.map(|(name, _)| name.as_str())) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "use one of DataFusion's scalar functions".to_owned(),
+                None => format!("write one of {FUNCTIONS}"),
             };
             refusal(at, format!("there is no function `{name}`"), instead)
         };
         self.refusals.push(refused);
     }
 }
+
+/// What is linked of DataFusion's functions, by groups; the names are examples.
+const FUNCTIONS: &str = "the functions of numbers (abs, sqrt, ln, power, round, atan2), text (lower, trim, substr, \
+                         concat, strpos, length), dates and times (date_part, date_trunc, to_timestamp), regular expressions \
+                         (regexp_like, regexp_replace), or conditions (CASE, coalesce, nullif, greatest, least)";
 
 const WINDOW: &str = "for numbers over time use `windows` with `statistics`; here use only what the row holds";
 

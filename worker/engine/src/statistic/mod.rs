@@ -3,7 +3,11 @@
 //! Every result is a function of the window's own values and the row's time, bit for bit, wherever the data begins
 //! (`frame.rs` says why). Values are `f64`, `bool` or text; an int64 column is converted to `f64` first, so only its `count` is
 //! an integer. Nulls and NaN are left out. With an infinity in the window count, min, max, range, first, last, sum and mean are
-//! what IEEE says and every other statistic of numbers is null; a NaN result is null. What overflows gives what IEEE gives.
+//! what IEEE says and every other statistic of numbers is null; a NaN result is null.
+//!
+//! Of finite numbers, however large, mean, rms, min, max, first, last and the quantiles are finite. Sum, range, delta and the
+//! changes give what IEEE gives: an infinity where they exceed the greatest `f64`. So do std and slope beyond about 1e154,
+//! skew beyond 1e102 and kurtosis beyond 1e77, whose powers overflow on their way: an infinity or, where they are NaN, null.
 //!
 //! ```text
 //! frame      dense values, blocks, the canonical order (sweep)

@@ -156,6 +156,7 @@ pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     }
     squares(frame, columns);
     slope(frame, columns);
+    huge(frame, columns);
 }
 
 /// The highest moment a statistic needs; 0 for those of others.
@@ -195,6 +196,37 @@ fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
         frame.sweep(
             |at, _| values[at] * values[at],
             |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows, |squares| squares.mean.sqrt()),
+        );
+    }
+}
+
+/// `mean` and `rms` again where they left the numbers on their way, on values made smaller by a power of two, which costs no
+/// digit of values this large. Only then: where all went well not a bit is touched. Values that are infinite themselves are
+/// judged by whoever calls ([`super::number`]).
+fn huge(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    /// Neither differences nor squares of less overflow.
+    const HUGE: f64 = 1e154;
+    /// Differences of quarters do not overflow.
+    const OF_VALUES: f64 = 0.25;
+    /// 2^-600: the squares of what is left are at most 2^848, and what vanishes is no digit of a mean over 2^1000.
+    const OF_SQUARES: f64 = f64::from_bits((1023 - 600) << 52);
+    let values = &*frame.values;
+    for (statistic, column) in family(columns, |s| matches!(s, Statistic::Mean | Statistic::Rms)) {
+        let is_huge = |value: &f64| value.is_finite() && value.abs() > HUGE;
+        if column.iter().all(|value| value.is_finite()) || !values.iter().any(is_huge) {
+            continue;
+        }
+        let is_mean = statistic == Statistic::Mean;
+        let small = |at: usize| if is_mean { values[at] * OF_VALUES } else { (values[at] * OF_SQUARES).powi(2) };
+        let large = |mean: f64| if is_mean { mean / OF_VALUES } else { mean.sqrt() / OF_SQUARES };
+        frame.sweep(
+            |at, _| small(at),
+            |rows, windows: &[Moments<1>]| {
+                for (entry, window) in column[rows].iter_mut().zip(windows).filter(|(entry, _)| !entry.is_finite()) {
+                    // Rounding may lead over the greatest number, which no mean exceeds.
+                    *entry = large(window.mean).clamp(f64::MIN, f64::MAX);
+                }
+            },
         );
     }
 }

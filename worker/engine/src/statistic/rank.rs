@@ -128,6 +128,13 @@ impl Ranks {
     }
 }
 
+/// The number at `share` of the way from `low` to `high`, which lies between them even where their distance overflows.
+#[inline]
+fn between(low: f64, high: f64, share: f64) -> f64 {
+    let way = high - low;
+    if way.is_finite() { low + way * share } else { low * (1.0 - share) + high * share }
+}
+
 impl Cursor {
     /// The quantile of a window of `count` values, `count` greater than 0.
     #[inline]
@@ -136,7 +143,7 @@ impl Cursor {
         let (below, rest) = (position((scaled / 100) as usize), scaled % 100);
         let rank = self.find(&ranks.bits, below);
         let low = ranks.sorted[rank].0;
-        if rest == 0 { low } else { low + (ranks.next(rank) - low) * (rest as f64 / 100.0) }
+        if rest == 0 { low } else { between(low, ranks.next(rank), rest as f64 / 100.0) }
     }
 
     /// The rank of the `k`-th value in the window, from 0.

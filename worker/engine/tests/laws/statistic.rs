@@ -393,6 +393,77 @@ proptest! {
     }
 }
 
+/// Numbers at either end of `f64`, among small ones.
+fn huge() -> impl Strategy<Value = f64> {
+    let end = prop::sample::select(vec![f64::MAX, f64::MIN, 1e308, -1e308, 1e200, -1e154]);
+    prop_oneof![3 => end, 1 => -1.0..1.0_f64, 1 => 1e307..1.7e308_f64, 1 => -1.7e308..-1e307_f64]
+}
+
+/// Mean, rms and median by the definition, on values that cannot overflow: parts of the greatest one.
+fn of_parts(values: &[f64]) -> [f64; 3] {
+    let largest = values.iter().fold(0.0, |largest: f64, value| value.abs().max(largest));
+    let parts: Vec<f64> = values.iter().map(|value| value / largest).collect();
+    let sample = Sample { t: 0, times: vec![0; parts.len()], values: parts };
+    let squares = careful_sum(sample.values.iter().map(|part| part * part));
+    [sample.mean(), (squares / sample.n()).sqrt(), sample.quantile(0.5)].map(|part| part * largest)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn mean_rms_and_median_of_huge_numbers_are_finite_and_right(
+        values in prop::collection::vec(huge(), 1..60),
+        span_ns in 1_i64..40,
+        known: bool,
+    ) {
+        let times: Vec<i64> = (0..values.len() as i64).collect();
+        let end = if known { End::BeforeRow } else { End::AtRow };
+        let window = Window { span_ns, end };
+        let case = Case {
+            rows: times.clone(),
+            known: times.clone(),
+            times,
+            values: values.iter().copied().map(Some).collect(),
+            window,
+        };
+        let outputs = case.compute(&[Mean, Rms, P50], known);
+        for row in 0..values.len() {
+            let inside: Vec<f64> = case.inside(row, known).into_iter().map(|at| values[at]).collect();
+            if inside.is_empty() {
+                continue;
+            }
+            let largest = inside.iter().fold(0.0, |largest: f64, value| value.abs().max(largest));
+            for (output, wanted) in outputs.iter().zip(of_parts(&inside)) {
+                let got = entry(output, row).unwrap_or(f64::NAN);
+                prop_assert!(got.is_finite(), "{got} of {inside:?}");
+                // Halves, so that the distance does not overflow either.
+                prop_assert!((got / 2.0 - wanted / 2.0).abs() <= 1e-12 * largest, "{got}, not {wanted} of {inside:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_huge_number_leaves_the_bits_of_other_windows_alone() {
+    let times: Vec<i64> = (0..400).collect();
+    let calm: Vec<f64> = times.iter().map(|t| (*t as f64 * 0.7).sin()).collect();
+    let mut wild = calm.clone();
+    (wild[100], wild[101], wild[150]) = (1e308, -1e308, f64::INFINITY);
+    let window = Window { span_ns: 42, end: End::AtRow };
+    let bounds = bounds(&times, &times, window).unwrap();
+    let view = View { rows: &times, times: &times, known: None, bounds: &bounds, window };
+    let calm = compute(&view, Series::Number(&calm), None, &OF_NUMBERS);
+    let wild = compute(&view, Series::Number(&wild), None, &OF_NUMBERS);
+    for (calm, wild) in calm.iter().zip(&wild) {
+        for row in (0..100).chain(192..400) {
+            assert_eq!(bits(calm, row), bits(wild, row));
+        }
+    }
+    // With an infinity in the window, IEEE's rule holds as ever.
+    assert_eq!((entry(&wild[1], 150), entry(&wild[11], 150)), (Some(f64::INFINITY), None));
+}
+
 #[test]
 fn an_outlier_leaves_no_trace() {
     let times: Vec<i64> = (0..4_000).collect();

@@ -109,3 +109,27 @@ where: \"status.n IS NOT NULL\"",
     let text = lines(&compile(&words).unwrap_err());
     assert!(text.contains("spec.where: `status.n` is null on every event and control row"), "{text}");
 }
+
+#[test]
+fn own_columns_in_the_derive_of_event_rows_are_noted() {
+    let rows = |rows: &str| {
+        let derive = "derive:
+- {name: twice, expression: \"status.n * 2\"}
+- {name: more, expression: \"twice + 1\"}";
+        words(&format!("rows: {rows}\nevents: [{{name: stop, signal: status, when: stop, edge: Rise}}]\n{derive}"))
+    };
+    let compiled = compile(&rows("{event: stop}")).unwrap();
+    let [note] = compiled.notes() else { panic!("{:?}", compiled.notes()) };
+    assert_eq!(note.path, "spec.derive[twice].expression");
+    assert!(note.text.starts_with("`status.n` is null on every event and control row"), "{note}");
+    assert_eq!(compile(&rows("{signal: status}")).unwrap().notes(), []);
+}
+
+#[test]
+fn an_unknown_function_is_told_what_there_is() {
+    let text =
+        lines(&compile(&words("rows: {signal: status}\nderive: [{name: x, expression: md5(status.n)}]")).unwrap_err());
+    for word in ["there is no function `md5`", "abs", "substr", "date_trunc", "regexp_like", "coalesce"] {
+        assert!(text.contains(word), "{text}");
+    }
+}

@@ -28,6 +28,7 @@ pub(super) fn check(document: &Document, words: &ArchiveSpec, desk: &mut Desk) -
     }
     let store = store::check(&words.store, "spec.store", document.folder.as_deref(), desk);
     let objects = pattern("spec.objects", &words.objects, desk);
+    refuse_dots(&words.objects, desk);
     let members = words.members.as_deref().map(|text| pattern("spec.members", text, desk));
     // A pattern with a mistake may capture anything.
     let captures = match (&objects, &members) {
@@ -55,6 +56,14 @@ fn pattern(path: &str, text: &str, desk: &mut Desk) -> Option<Pattern> {
         desk.report(path, format!("is {text:?}, but keys do not start with /"), format!("write {rest:?}"));
     }
     desk.take(path, Pattern::parse(text))
+}
+
+/// Keys of objects stay below the store: no store has one with these segments.
+fn refuse_dots(objects: &str, desk: &mut Desk) {
+    if let Some(dots) = objects.split('/').find(|segment| matches!(*segment, "." | "..")) {
+        let what = format!("is {objects:?}, but keys lie below the store and never hold {dots}");
+        desk.report("spec.objects", what, "write the folder that holds all objects as spec.store.url");
+    }
 }
 
 fn robot(words: &RobotSpec, captures: Option<&[String]>, desk: &mut Desk) -> RobotRule {

@@ -1,7 +1,7 @@
 //! Window words: which columns, which statistics, and whether they fit.
 
 use super::desk::Desk;
-use crate::archive::{Archive, ColumnKind};
+use crate::archive::{Archive, Column, ColumnKind};
 use crate::pattern::glob;
 use crate::pipeline::{self, Derive, Event, Feature, Join, Requires, Rows, Source, Window};
 use crate::spec::{FeatureSpec, Over, RequiresSpec, Statistic, WindowSpec};
@@ -112,9 +112,7 @@ fn check_feature(words: &FeatureSpec, over: Over, scene: &Scene, path: &str, des
     for (at, text) in words.columns.iter().enumerate() {
         sources.extend(resolve(text, over, scene, &format!("{path}.columns[{at}]"), desk));
     }
-    for (at, statistic) in words.statistics.iter().enumerate() {
-        check_fit(*statistic, &sources, scene, &format!("{path}.statistics[{at}]"), desk);
-    }
+    check_fit(&words.statistics, &sources, scene, &format!("{path}.statistics"), desk);
     sources.into_iter().map(|column| Feature { column, statistics: statistics.clone() }).collect()
 }
 
@@ -199,29 +197,46 @@ fn columns_of(signal: usize, over: Over, scene: &Scene) -> Option<Vec<usize>> {
     }
 }
 
-/// One mistake for a statistic that does not fit some of its columns. Derived columns are typed by the engine.
-fn check_fit(statistic: Statistic, sources: &[Source], scene: &Scene, path: &str, desk: &mut Desk) {
+/// One mistake for the statistics that do not fit the same columns. Derived columns are typed by the engine.
+fn check_fit(statistics: &[Statistic], sources: &[Source], scene: &Scene, path: &str, desk: &mut Desk) {
     let column = |source: &Source| match source {
         Source::Signal { signal, column } => Some((*signal, &scene.archive.signals[*signal].columns[*column])),
         Source::Derived(_) => None,
     };
-    let mut misfits = sources.iter().filter_map(column).filter(|(_, column)| !fits(statistic, &column.kind));
-    let Some((signal, first)) = misfits.next() else { return };
-    let more = match misfits.count() {
-        0 => String::new(),
-        n => format!(" (and {n} more)"),
+    let columns: Vec<(usize, &Column)> = sources.iter().filter_map(column).collect();
+    let misfits = |statistic: Statistic| -> Vec<usize> {
+        (0..columns.len()).filter(|at| !fits(statistic, &columns[*at].1.kind)).collect()
     };
-    let signal = &scene.archive.signals[signal].name;
-    let (kind, remedy) = match first.kind {
+    let mut told: Vec<Vec<usize>> = vec![Vec::new()];
+    for (at, &statistic) in statistics.iter().enumerate() {
+        let these = misfits(statistic);
+        if told.contains(&these) {
+            continue;
+        }
+        let is_first = |(place, other): &(usize, &Statistic)| !statistics[..*place].contains(other);
+        let alike = statistics.iter().enumerate().filter(is_first).map(|(_, other)| *other);
+        let alike: Vec<Statistic> = alike.filter(|&other| misfits(other) == these).collect();
+        let (signal, first) = columns[these[0]];
+        let name = format!("{}.{}", scene.archive.signals[signal].name, first.name);
+        let more = if these.len() > 1 { format!(" (and {} more)", these.len() - 1) } else { String::new() };
+        let (kind, remedy) = kind_and_remedy(&first.kind);
+        let verbs = if alike.len() > 1 { ("are", "do") } else { ("is", "does") };
+        let what = format!("{} {}, which {} not fit {name}{more}: it is {kind}", verbs.0, list(&alike), verbs.1);
+        let path = if alike.len() > 1 { path.to_owned() } else { format!("{path}[{at}]") };
+        desk.report(&path, what, remedy);
+        told.push(these);
+    }
+}
+
+fn kind_and_remedy(kind: &ColumnKind) -> (&'static str, String) {
+    match kind {
         ColumnKind::Timestamp(_) => ("timestamp", "timestamps have no statistics: leave the column out".to_owned()),
         ColumnKind::Bool => ("bool", format!("write {}", list(&STATES))),
         ColumnKind::String => ("string", format!("write {}", list(&[Count, First, Last, Changes, TimeSinceChange]))),
         ColumnKind::Float64 | ColumnKind::Int64 => {
             ("a number", "write a statistic of numbers, such as mean".to_owned())
         }
-    };
-    let what = format!("is {}, which does not fit {signal}.{}{more}: it is {kind}", statistic.word(), first.name);
-    desk.report(path, what, remedy);
+    }
 }
 
 /// Whether a statistic can be computed of a column.

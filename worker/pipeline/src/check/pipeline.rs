@@ -113,6 +113,7 @@ fn check_joins(
                 format!("is {}, which is joined already", words.signal),
                 "join it once",
             );
+            join = None;
         } else if join.as_ref().is_some_and(|join| Some(join.signal) == own) {
             let what = format!("is {}, whose observations are the rows", words.signal);
             desk.report(&format!("{path}.signal"), what, "leave it out: its columns are in the row already");

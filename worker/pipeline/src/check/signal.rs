@@ -3,7 +3,7 @@
 use super::column;
 use super::desk::{Desk, entry};
 use crate::archive::{Clock, Signal, TimeUnit};
-use crate::pointer::{At, Place, Pointer, Step};
+use crate::pointer::{At, Bracketed, Place, Pointer, Step};
 use crate::spec::{Duplicates, SignalSpec, TimeSpec, Unit};
 use crate::time::instant::{self, InstantReader};
 
@@ -83,6 +83,7 @@ pub(super) fn place(
     desk: &mut Desk,
 ) -> Place {
     let default = Place::Record { up: 0, pointer: Pointer::key(name) };
+    note_brackets(field.or(document), path, desk);
     match (field, document) {
         (None, None) => default,
         (Some(field), None) => desk.take(&format!("{path}.field"), Place::parse(field, at)).unwrap_or(default),
@@ -91,6 +92,13 @@ pub(super) fn place(
             desk.report(path, "has both field and document", "keep field (from the record) or document (from its top)");
             default
         }
+    }
+}
+
+/// A key may hold brackets, so this is no mistake.
+fn note_brackets(text: Option<&str>, path: &str, desk: &mut Desk) {
+    if let Some(Bracketed { token, as_steps, .. }) = text.and_then(|text| text.split('/').find_map(Bracketed::of)) {
+        desk.note(path, format!("reads the key `{token}`; an element of an array is written {as_steps}"));
     }
 }
 

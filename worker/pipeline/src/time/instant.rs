@@ -4,8 +4,8 @@ use super::decimal::{Count, DecimalError, decimal_ns};
 use crate::archive::TimeUnit;
 use jiff::civil::{DateTime, Time};
 use jiff::fmt::strtime::{self, BrokenDownTime};
-use jiff::fmt::temporal::DateTimeParser;
-use jiff::tz::TimeZone;
+use jiff::fmt::temporal::{DateTimeParser, Pieces};
+use jiff::tz::{Offset, TimeZone};
 use thiserror::Error;
 
 static ISO: DateTimeParser = DateTimeParser::new();
@@ -98,10 +98,34 @@ pub fn says_offset(format: &str) -> bool {
     false
 }
 
+/// Most digits of a second's fraction: ns.
+const FRACTION_DIGITS: usize = 9;
+/// An offset is less than a day (RFC 3339: hours to 23); jiff reads up to 25 hours.
+const OFFSET_SECONDS: i32 = 24 * 3600;
+
 fn iso(text: &[u8], zone: Option<&TimeZone>) -> Result<i64, InstantError> {
-    let pieces = ISO.parse_pieces(text).map_err(|_| InstantError::Unreadable)?;
+    match ISO.parse_pieces(text) {
+        Ok(pieces) => iso_ns(&pieces, zone),
+        // jiff reads no more than ns; what lies below is rounded down, before 1970 too.
+        Err(_) => {
+            let short = without_rest(text).ok_or(InstantError::Unreadable)?;
+            iso_ns(&ISO.parse_pieces(&short).map_err(|_| InstantError::Unreadable)?, zone)
+        }
+    }
+}
+
+/// The text with nine digits in its fraction; `None` when it has no more.
+fn without_rest(text: &[u8]) -> Option<Vec<u8>> {
+    let point = text.iter().position(|byte| matches!(byte, b'.' | b','))?;
+    let (whole, fraction) = text.split_at(point + 1);
+    let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > FRACTION_DIGITS).then(|| [whole, &fraction[..FRACTION_DIGITS], &fraction[digits..]].concat())
+}
+
+fn iso_ns(pieces: &Pieces<'_>, zone: Option<&TimeZone>) -> Result<i64, InstantError> {
     let local = DateTime::from_parts(pieces.date(), pieces.time().unwrap_or(Time::midnight()));
     if let Some(offset) = pieces.to_numeric_offset() {
+        check_offset(offset)?;
         return ns(offset.to_timestamp(local));
     }
     match (pieces.to_time_zone().map_err(|_| InstantError::Unreadable)?, zone) {
@@ -111,8 +135,13 @@ fn iso(text: &[u8], zone: Option<&TimeZone>) -> Result<i64, InstantError> {
     }
 }
 
+fn check_offset(offset: Offset) -> Result<(), InstantError> {
+    if offset.seconds().abs() < OFFSET_SECONDS { Ok(()) } else { Err(InstantError::Unreadable) }
+}
+
 fn formatted(format: &str, text: &[u8], zone: Option<&TimeZone>) -> Result<i64, InstantError> {
     let parts = BrokenDownTime::parse(format, text).map_err(|_| InstantError::Unreadable)?;
+    parts.offset().map_or(Ok(()), check_offset)?;
     if parts.offset().is_some() || parts.timestamp().is_some() {
         return ns(parts.to_timestamp());
     }
@@ -167,6 +196,32 @@ mod tests {
             assert_eq!(iso(text, None), expected, "{text}");
             assert_eq!(iso(text, Some("Asia/Tokyo")), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_lies_below_a_nanosecond_is_rounded_down() {
+        for (text, read) in [
+            ("2022-10-26T11:30:00.1234567899Z", "2022-10-26T11:30:00.123456789Z"),
+            ("2022-10-26T13:30:00,999999999999999999999+02:00", "2022-10-26T11:30:00.999999999Z"),
+            ("2022-10-26T13:30:00.1234567890[Europe/Berlin]", "2022-10-26T11:30:00.123456789Z"),
+            ("1969-12-31T23:59:59.9999999999Z", "1969-12-31T23:59:59.999999999Z"),
+        ] {
+            assert_eq!(iso(text, None), Ok(read.to_owned()), "{text}");
+        }
+        for text in ["2022-10-26T11:30:00.12345678901x", "2022-10-26.12345678901", ".1234567890"] {
+            assert_eq!(iso(text, Some("UTC")), Err(InstantError::Unreadable), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_less_than_a_day() {
+        for offset in ["+25:00", "-24:00", "+24", "+2400"] {
+            let text = format!("2022-10-26T11:30:00{offset}");
+            assert_eq!(iso(&text, Some("UTC")), Err(InstantError::Unreadable), "{text}");
+        }
+        assert_eq!(iso("2022-10-26T11:30:00+23:59", None), Ok("2022-10-25T11:31:00Z".to_owned()));
+        let format = "%Y-%m-%d %H:%M %z";
+        assert_eq!(formatted(format, "2022-10-26 13:30 +2500", None), Err(InstantError::Unreadable));
     }
 
     #[test]

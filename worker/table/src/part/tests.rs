@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::testing::{memory, rows, schema};
-use arrow::array::{ArrayRef, Float64Array};
+use arrow::array::{ArrayRef, Float64Array, TimestampMicrosecondArray};
 use arrow::compute::concat_batches;
 use futures::TryStreamExt;
+use serde_json::json;
 
 async fn write(store: &Arc<dyn Store>, key: &str, batches: &[RecordBatch]) -> Vec<DataFile> {
     let mut part = PartWriter::new(store, &schema(), key, "a").unwrap();
@@ -38,17 +39,17 @@ async fn each_day_has_its_file_and_the_statistics_fit() {
     assert_eq!(paths, ["date=2022-01-08/part-k-a.parquet", "date=2022-01-09/part-k-a.parquet"]);
     assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [8, 4]);
     let stats: serde_json::Value = serde_json::from_str(&files[0].stats).unwrap();
-    let wanted = serde_json::json!({
+    let wanted = json!({
         "numRecords": 8,
-        "minValues": {"robot": "r1", "time": "2022-01-08T00:00:00.000Z", "speed_v": 0.5, "speed_dt_us": -4},
-        "maxValues": {"robot": "r2", "time": "2022-01-08T00:00:04.000Z", "speed_v": 2.0, "speed_dt_us": 0},
+        "minValues": {"robot": "r1", "time": "2022-01-08T00:00:00.000Z", "speed_v": 0.5, "speed_dt_us": -4, "valid": false},
+        "maxValues": {"robot": "r2", "time": "2022-01-08T00:00:04.000Z", "speed_v": 2.0, "speed_dt_us": 0, "valid": true},
         "nullCount": {"robot": 0, "time": 0, "speed_v": 3, "speed_dt_us": 0, "valid": 0},
     });
     assert_eq!(stats, wanted);
 }
 
 #[tokio::test]
-async fn what_json_cannot_say_has_no_statistics() {
+async fn an_infinity_is_a_bound_too() {
     let store = memory();
     let batch = rows("r1", 19_000, 2);
     let mut columns = batch.columns().to_vec();
@@ -56,7 +57,31 @@ async fn what_json_cannot_say_has_no_statistics() {
     columns[3] = infinite;
     let files = write(&store, "k", &[RecordBatch::try_new(schema(), columns).unwrap()]).await;
     let stats: serde_json::Value = serde_json::from_str(&files[0].stats).unwrap();
-    assert_eq!((&stats["minValues"]["speed_v"], &stats["nullCount"]["speed_v"]), (&serde_json::Value::Null, &0.into()));
+    let said = ["minValues", "maxValues", "nullCount"].map(|word| stats[word]["speed_v"].clone());
+    assert_eq!(said, [json!("-Infinity"), json!(1.0), json!(0)]);
+}
+
+#[tokio::test]
+async fn bounds_that_cannot_be_said_leave_the_number_of_rows() {
+    let store = memory();
+    let batch = rows("r1", 19_000, 2);
+    let mut columns = batch.columns().to_vec();
+    let far: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0, i64::MAX]).with_timezone("UTC"));
+    columns[2] = far;
+    let files = write(&store, "k", &[RecordBatch::try_new(schema(), columns).unwrap()]).await;
+    assert_eq!(files[0].stats, r#"{"numRecords":2}"#);
+}
+
+#[tokio::test]
+async fn a_column_of_nulls_says_how_many() {
+    let store = memory();
+    let batch = rows("r1", 19_000, 2);
+    let mut columns = batch.columns().to_vec();
+    let nulls: ArrayRef = Arc::new(Float64Array::from(vec![None, None]));
+    columns[3] = nulls;
+    let files = write(&store, "k", &[RecordBatch::try_new(schema(), columns).unwrap()]).await;
+    let stats: serde_json::Value = serde_json::from_str(&files[0].stats).unwrap();
+    assert_eq!((&stats["minValues"]["speed_v"], &stats["nullCount"]["speed_v"]), (&serde_json::Value::Null, &2.into()));
 }
 
 #[tokio::test]
