@@ -182,3 +182,6 @@ fn narrower(pipeline: Option<DayRange>, run: Option<DayRange>) -> Result<Option<
         Err(Fault::request("the range lies outside the pipeline's range"))
     }
 }
+
+#[cfg(test)]
+mod tests;

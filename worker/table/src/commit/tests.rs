@@ -8,6 +8,7 @@ use crate::part::PartWriter;
 use crate::restore::{Wish, restoration};
 use crate::rows::first_rows;
 use crate::testing::{Fault, Faulty, memory, rows, schema};
+use archive::counting::Counting;
 use archive::folder::{FolderStore, MissingRoot};
 use archive::store::Put;
 use pipeline::pipeline::Drift;
@@ -313,6 +314,26 @@ async fn many_versions(store: Arc<dyn Store>) {
     let found = published_by(store.as_ref(), "run-p51", Some(50)).await.unwrap().unwrap();
     assert_eq!(found.version, 51);
     assert!(published_by(store.as_ref(), "run-p51", Some(51)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_table_of_a_thousand_versions_opens_with_few_requests() {
+    let inner = memory();
+    let mut base = None;
+    for version in 0..1_000 {
+        let line = shard(&inner, &format!("k{version}"), 19_000, 2).await;
+        let next = publication(&format!("p{version}"), base, vec![line]);
+        publish(&inner, &next, PATIENCE).await.unwrap();
+        checkpoint(&inner, version).await.unwrap();
+        base = Some(latest(&inner).await);
+    }
+    let counting = Counting::around(Arc::clone(&inner));
+    let store: Arc<dyn Store> = Arc::new(counting.clone());
+    let state = latest(&store).await;
+    assert_eq!((state.version, state.rows()), (999, Some(2)));
+    let counts = counting.counts();
+    // The last checkpoint and the 49 commits since, twice at most: once by the Delta kernel, once for who made the version.
+    assert!(counts.list <= 4 && counts.head + counts.get + counts.read <= 130, "{counts:?}");
 }
 
 /// What is to be published to bring a version back.
