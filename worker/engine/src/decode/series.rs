@@ -118,15 +118,15 @@ impl Series {
         self.time.len() * 24 + records + self.columns.iter().map(Values::bytes).sum::<usize>()
     }
 
-    /// The batch of what was gathered; the series is empty afterwards.
+    /// The batch of what was gathered, without the room that vectors grow into; the series is empty afterwards.
     ///
     /// Errors: more than 2 GiB of text in one column.
     pub(crate) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut arrays: Vec<ArrayRef> = vec![
-            Arc::new(UInt32Array::from(std::mem::take(&mut self.robot))),
-            Arc::new(UInt32Array::from(std::mem::take(&mut self.member))),
-            Arc::new(Int64Array::from(std::mem::take(&mut self.time))),
-            Arc::new(Int64Array::from(std::mem::take(&mut self.known))),
+            Arc::new(UInt32Array::from(fitted(&mut self.robot))),
+            Arc::new(UInt32Array::from(fitted(&mut self.member))),
+            Arc::new(Int64Array::from(fitted(&mut self.time))),
+            Arc::new(Int64Array::from(fitted(&mut self.known))),
         ];
         for column in &mut self.columns {
             arrays.push(column.take()?);
@@ -187,10 +187,10 @@ impl Values {
     fn take(&mut self) -> Result<ArrayRef, ArrowError> {
         let nulls = null_buffer(self.data.len(), &std::mem::take(&mut self.nulls));
         Ok(match &mut self.data {
-            Data::Float(values) => Arc::new(Float64Array::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
-            Data::Int(values) => Arc::new(Int64Array::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
+            Data::Float(values) => Arc::new(Float64Array::new(ScalarBuffer::from(fitted(values)), nulls)),
+            Data::Int(values) => Arc::new(Int64Array::new(ScalarBuffer::from(fitted(values)), nulls)),
             Data::Time(values) => {
-                let array = TimestampNanosecondArray::new(ScalarBuffer::from(std::mem::take(values)), nulls);
+                let array = TimestampNanosecondArray::new(ScalarBuffer::from(fitted(values)), nulls);
                 Arc::new(array.with_timezone("UTC"))
             }
             Data::Bool(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(std::mem::take(values)), nulls)),
@@ -227,6 +227,13 @@ impl Data {
             Self::Text { content, ends } => ends.push(content.len()),
         }
     }
+}
+
+/// The values, in no more memory than they need: many batches are held at a time.
+fn fitted<T>(values: &mut Vec<T>) -> Vec<T> {
+    let mut values = std::mem::take(values);
+    values.shrink_to_fit();
+    values
 }
 
 /// Text with its ends as Arrow holds it: 32-bit offsets.
