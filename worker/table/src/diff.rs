@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Equal files are equal rows, so only parts whose files differ are read. Memory: a row group of each file of one part, the
-//! lines of its robots, and [`VALUES_BYTES`] of values for the quantiles (more only when one column of a part holds more).
+//! lines of its robots, and `VALUES_BYTES` of values for the quantiles (more only when one column of a part holds more).
 
 mod compare;
 mod lines;
