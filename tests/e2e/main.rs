@@ -4,6 +4,7 @@
 mod bad_input;
 mod bucket;
 mod changes;
+mod doctor;
 mod effort;
 mod figures;
 mod golden;

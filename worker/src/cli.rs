@@ -154,6 +154,15 @@ Nothing is written to the result.
   5   an input is gone, a published file was changed, or other words give other rows
   70  the same inputs, words and engine gave something else: a bug")]
     Replay(ReplayArgs),
+    /// Try out on the stores what runs rely on, and say what is missing
+    #[command(after_help = "Examples:
+  fleetloom doctor -f fleet.yaml
+  fleetloom doctor -f fleet.yaml --json | jq '.checks[] | select(.sound == false)'
+
+The archive is only read; what is written to the result to try it out is removed again.
+  0   both stores do what is relied on
+  2   something is missing: the last line says what to do")]
+    Doctor(DoctorArgs),
     /// Write a simulated fleet's archive, a pipeline over it, and the truth about it
     #[command(after_help = "Examples:
   fleetloom simulate --robots 60 --hours 1 --seed 7 --out fleet         43,200 documents, 121 MB of JSON
@@ -480,6 +489,16 @@ pub(crate) struct RestoreArgs {
     /// The version to bring back: a number, a tag, latest, a day or a time
     #[arg(value_name = "V", value_parser = VersionName::parse)]
     pub(crate) version: VersionName,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) words: TableWords,
     /// Print JSON

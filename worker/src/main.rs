@@ -76,6 +76,7 @@ fn run(cli: &Cli, console: &Console) -> Result {
         Verb::Show(args) => command::show::show(args),
         Verb::History(args) => command::history::history(args),
         Verb::Diff(args) => command::diff::diff(args),
+        Verb::Doctor(args) => command::doctor::doctor(args),
         Verb::Restore(args) => command::restore::restore(args),
         Verb::Tag(args) => command::tag::tag(args),
         Verb::Trace(args) => command::trace::trace(args, &context),
