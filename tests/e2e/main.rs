@@ -17,4 +17,5 @@ mod simulate;
 mod steps;
 mod stopped;
 mod trace;
+mod vacuum;
 mod words;

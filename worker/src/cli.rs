@@ -130,6 +130,14 @@ A Run document in the files says the range and what to compute anew; a flag over
   fleetloom tag trained --delete -f fleet.yaml
   fleetloom tag -f fleet.yaml                                           list all")]
     Tag(TagArgs),
+    /// Remove what no version within `retention`, no tag and no running or suspended run needs
+    #[command(after_help = "Examples:
+  fleetloom vacuum -f fleet.yaml                                        say what would go; nothing is deleted
+  fleetloom vacuum -f fleet.yaml --delete
+  fleetloom vacuum -f fleet.yaml --json | jq .bytes
+
+Nothing younger than 24 hours is ever deleted. A version whose files went stays in the history and cannot be read any more.")]
+    Vacuum(VacuumArgs),
     /// Say where a published row came from: the members, records and values behind every column
     #[command(after_help = "Examples:
   fleetloom trace -f fleet.yaml --robot r1 --time 2026-01-01T00:10:00Z
@@ -491,6 +499,19 @@ pub(crate) struct RestoreArgs {
     pub(crate) version: VersionName,
     #[command(flatten)]
     pub(crate) words: TableWords,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom vacuum`.
+#[derive(Debug, Args)]
+pub(crate) struct VacuumArgs {
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Delete it; without this it is only counted
+    #[arg(long)]
+    pub(crate) delete: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

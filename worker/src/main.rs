@@ -79,6 +79,7 @@ fn run(cli: &Cli, console: &Console) -> Result {
         Verb::Doctor(args) => command::doctor::doctor(args),
         Verb::Restore(args) => command::restore::restore(args),
         Verb::Tag(args) => command::tag::tag(args),
+        Verb::Vacuum(args) => command::vacuum::vacuum(args),
         Verb::Trace(args) => command::trace::trace(args, &context),
         Verb::Replay(args) => command::replay::replay(args, &context),
         Verb::Simulate(args) => command::simulate::simulate(args, &context),

@@ -18,6 +18,7 @@ mod entry;
 pub mod error;
 pub mod fetch;
 pub mod folder;
+mod folder_unfinished;
 mod folder_walk;
 mod inflate;
 pub mod lines;

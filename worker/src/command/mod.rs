@@ -16,3 +16,4 @@ pub(crate) mod show;
 pub(crate) mod simulate;
 pub(crate) mod tag;
 pub(crate) mod trace;
+pub(crate) mod vacuum;
