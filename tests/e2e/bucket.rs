@@ -63,7 +63,8 @@ fn the_ur3_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run
     run(&server, &file).expect(0).says("nothing");
     let second = asked(&server, before);
     println!("requests of a first run of two pipelines: {first:?}\nof a second: {second:?}");
-    assert!(first.values().sum::<usize>() <= 150, "1,498 members, one shard a table: {first:?}");
+    // Each new table tries its store out, in some 40 requests.
+    assert!(first.values().sum::<usize>() <= 170, "1,498 members, one shard a table: {first:?}");
     assert!(second.values().sum::<usize>() <= 80, "{second:?}");
     let versions = std::fs::read_dir(server.files("features").join("ur3-stops/_delta_log")).unwrap();
     assert_eq!(versions.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);

@@ -154,7 +154,7 @@ fn what_cannot_be_restored_is_refused_with_a_sentence() {
     let name = format!("result/_fleetloom/ledger/{}", ledger.iter().find(of_plan).unwrap());
     let bytes = fs::read(place.path(&name)).unwrap();
     fs::remove_file(place.path(&name)).unwrap();
-    verb(&file, "restore 0").expect(2).says("was not made by fleetloom");
+    verb(&file, "restore 0").expect(2).says("cannot be read any more");
     place.write(&name, bytes);
     let shown = json(&file, "show --version 0 --section ledger");
     let path = shown["ledger"][0]["files"][0]["path"].as_str().unwrap().to_owned();

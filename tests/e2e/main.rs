@@ -4,6 +4,7 @@
 mod bad_input;
 mod bucket;
 mod changes;
+mod doctor;
 mod effort;
 mod figures;
 mod golden;
@@ -16,4 +17,5 @@ mod simulate;
 mod steps;
 mod stopped;
 mod trace;
+mod vacuum;
 mod words;

@@ -130,6 +130,14 @@ A Run document in the files says the range and what to compute anew; a flag over
   fleetloom tag trained --delete -f fleet.yaml
   fleetloom tag -f fleet.yaml                                           list all")]
     Tag(TagArgs),
+    /// Remove what no version within `retention`, no tag and no running or suspended run needs
+    #[command(after_help = "Examples:
+  fleetloom vacuum -f fleet.yaml                                        say what would go; nothing is deleted
+  fleetloom vacuum -f fleet.yaml --delete
+  fleetloom vacuum -f fleet.yaml --json | jq .bytes
+
+Nothing younger than 24 hours is ever deleted. A version whose files went stays in the history and cannot be read any more.")]
+    Vacuum(VacuumArgs),
     /// Say where a published row came from: the members, records and values behind every column
     #[command(after_help = "Examples:
   fleetloom trace -f fleet.yaml --robot r1 --time 2026-01-01T00:10:00Z
@@ -154,6 +162,15 @@ Nothing is written to the result.
   5   an input is gone, a published file was changed, or other words give other rows
   70  the same inputs, words and engine gave something else: a bug")]
     Replay(ReplayArgs),
+    /// Try out on the stores what runs rely on, and say what is missing
+    #[command(after_help = "Examples:
+  fleetloom doctor -f fleet.yaml
+  fleetloom doctor -f fleet.yaml --json | jq '.checks[] | select(.sound == false)'
+
+The archive is only read; what is written to the result to try it out is removed again.
+  0   both stores do what is relied on
+  2   something is missing: the last line says what to do")]
+    Doctor(DoctorArgs),
     /// Write a simulated fleet's archive, a pipeline over it, and the truth about it
     #[command(after_help = "Examples:
   fleetloom simulate --robots 60 --hours 1 --seed 7 --out fleet         43,200 documents, 121 MB of JSON
@@ -480,6 +497,29 @@ pub(crate) struct RestoreArgs {
     /// The version to bring back: a number, a tag, latest, a day or a time
     #[arg(value_name = "V", value_parser = VersionName::parse)]
     pub(crate) version: VersionName,
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom vacuum`.
+#[derive(Debug, Args)]
+pub(crate) struct VacuumArgs {
+    #[command(flatten)]
+    pub(crate) words: TableWords,
+    /// Delete it; without this it is only counted
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `fleetloom doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) words: TableWords,
     /// Print JSON

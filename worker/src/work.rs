@@ -5,7 +5,7 @@ use crate::fault::{Exit, Fault};
 use crate::stop::Stop;
 use crate::words;
 use archive::open::{Side, open};
-use archive::store::Store;
+use archive::store::{Store, StoreError};
 use engine::compile::Compiled;
 use pipeline::pipeline::Pipeline;
 use std::sync::Arc;
@@ -72,7 +72,25 @@ pub(crate) fn table_of(words: &cli::Words) -> Result<(Compiled, Arc<dyn Store>),
 pub(crate) async fn version_of(result: &Arc<dyn Store>, name: &VersionName) -> Result<TableState, Fault> {
     let version = name.resolve(result.as_ref()).await?;
     let state = TableState::open(result, Some(version)).await?;
-    state.ok_or_else(|| Fault::new(Exit::Changed, format!("{result}: the table was removed meanwhile")))
+    let state = state.ok_or_else(|| Fault::new(Exit::Changed, format!("{result}: the table was removed meanwhile")))?;
+    if *name != VersionName::Latest {
+        refuse_if_vacuumed(result, &state).await?;
+    }
+    Ok(state)
+}
+
+/// Vacuum removes a version's ledger before its rows.
+async fn refuse_if_vacuumed(result: &Arc<dyn Store>, state: &TableState) -> Result<(), Fault> {
+    let Some(made) = &state.provenance else { return Ok(()) };
+    match result.head(&made.ledger).await {
+        Err(StoreError::NotFound { .. }) => Err(Fault::request(format!(
+            "version {} of {result} cannot be read any more: {} is gone; vacuum removes what is older than `retention` and has no \
+             tag; `fleetloom history` lists the versions",
+            state.version, made.ledger
+        ))),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Memory budget where nothing is said.

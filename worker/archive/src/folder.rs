@@ -12,6 +12,7 @@
 //! from a writer that replaces files. A writer that overwrites a file in place, keeps its size and sets its time back is
 //! not seen here; CRC-32 of zip members sees it.
 
+use crate::folder_unfinished::{is_unfinished, unfinished};
 use crate::folder_walk::walk;
 use crate::store::{Object, Pin, Put, Reading, Store, StoreError, Upload};
 use async_trait::async_trait;
@@ -305,6 +306,22 @@ impl Store for FolderStore {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let place = self.file(key)?;
+        match fs::remove_file(&place.path).map_err(|e| place.error("delete", e)) {
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Object>, StoreError> {
+        let root = self.root.clone();
+        blocking(move || unfinished(&root)).await
+    }
+
+    async fn discard(&self, key: &str) -> Result<(), StoreError> {
+        let place = Place { path: self.root.join(key), name: format!("{}/{key}", self.root.display()) };
+        if !is_unfinished(key) {
+            return Err(StoreError::Invalid { place: place.name, why: "is no file being written".to_owned() });
+        }
         match fs::remove_file(&place.path).map_err(|e| place.error("delete", e)) {
             Err(StoreError::NotFound { .. }) => Ok(()),
             other => other,

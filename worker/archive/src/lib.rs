@@ -19,6 +19,7 @@ pub mod error;
 pub mod faulty;
 pub mod fetch;
 pub mod folder;
+mod folder_unfinished;
 mod folder_walk;
 mod inflate;
 pub mod lines;

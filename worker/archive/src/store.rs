@@ -132,6 +132,17 @@ pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
 
     /// Removes an object; one that is not there is no error.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
+
+    /// What is being written, or was left by a writer that was killed, where that takes names beside the objects' (a folder);
+    /// none elsewhere. A store around a store that leaves this out hides them, and nothing else.
+    async fn unfinished(&self) -> Result<Vec<Object>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes what [`Store::unfinished`] named; what is not there any more is no error.
+    async fn discard(&self, key: &str) -> Result<(), StoreError> {
+        Err(StoreError::Invalid { place: format!("{self}/{key}"), why: "nothing unfinished is kept here".to_owned() })
+    }
 }
 
 /// An object being stored in pieces. Dropping it without [`Upload::finish`] leaves nothing visible.

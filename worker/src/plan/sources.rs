@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use table::layout;
 use table::members::{MembersReader, MembersWriter, Wanted};
-use table::sources::{SourceObject, read_sources, write_sources};
+use table::sources::{Patterns, SourceObject, read_sources, write_sources};
 
 /// The objects of one source version, where their member lists lie, and the lists in short.
 #[derive(Debug, Clone)]
@@ -113,16 +113,11 @@ fn object(line: &SourceObject) -> Object {
 
 /// A list holds what the patterns say of the names, so its name holds the patterns.
 fn list_name(archive: &Archive, object: &Object) -> String {
-    digest(format!("{}\n{}", object.state_id().to_hex(), patterns(archive)).as_bytes())
+    digest(format!("{}\n{}", object.state_id().to_hex(), Patterns::of(archive).text()).as_bytes())
 }
 
 fn sources_name(archive: &Archive, version: &str) -> String {
-    digest(format!("{version}\n{}", patterns(archive)).as_bytes())
-}
-
-fn patterns(archive: &Archive) -> String {
-    let members = archive.members.as_ref().map(|pattern| pattern.text.as_str());
-    format!("{:?}", (&archive.objects.text, members, &archive.robot.capture))
+    Patterns::of(archive).sources_name(version)
 }
 
 /// An object's members in short. Walks a container's directory into its list, unless it is there.

@@ -11,6 +11,8 @@
 //! Keys, hashes, attempts and names come in ready: letters, digits, `.`, `_` and `-` only. Delta readers ignore
 //! `_fleetloom/`.
 
+use archive::folder::TEMPORARY;
+
 /// Partition column of every table: the UTC day of the row's time.
 pub const PARTITION: &str = "date";
 
@@ -19,6 +21,15 @@ pub const DATA: &str = "date=";
 
 /// Prefix of the Delta log.
 pub const LOG: &str = "_delta_log/";
+
+/// Prefix of everything that is neither rows nor the Delta log.
+pub const OWN: &str = "_fleetloom/";
+
+/// Prefix of the plans.
+pub const PLANS: &str = "_fleetloom/plans/";
+
+/// Prefix of the failures.
+const FAILURES: &str = "_fleetloom/failures/";
 
 /// Prefix of the reports.
 pub const REPORTS: &str = "_fleetloom/reports/";
@@ -121,6 +132,106 @@ pub fn commit(version: u64) -> String {
 pub fn commit_version(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(LOG)?.strip_suffix(".json")?;
     (digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+}
+
+/// What an object is for, in the order in which vacuum deletes: who names goes before what is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// What an attempt at a shard did.
+    Report,
+    /// The shards of a version, or of an attempt to publish one.
+    Ledger,
+    /// A plan.
+    Plan,
+    /// Predictions beside a plan.
+    Estimate,
+    /// Why an attempt failed.
+    Failure,
+    /// The objects of a source version.
+    Sources,
+    /// The members of an object.
+    Members,
+    /// What an attempt refused.
+    Quarantine,
+    /// Rows.
+    Data,
+    /// What a probe left.
+    Probe,
+    /// A file of a folder that never took its name.
+    Unfinished,
+}
+
+impl Kind {
+    /// All, in the order in which they are deleted.
+    pub const ALL: [Self; 11] = [
+        Self::Report,
+        Self::Ledger,
+        Self::Plan,
+        Self::Estimate,
+        Self::Failure,
+        Self::Sources,
+        Self::Members,
+        Self::Quarantine,
+        Self::Data,
+        Self::Probe,
+        Self::Unfinished,
+    ];
+
+    /// Its word, in the plural.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Report => "reports",
+            Self::Ledger => "ledgers",
+            Self::Plan => "plans",
+            Self::Estimate => "estimates",
+            Self::Failure => "failures",
+            Self::Sources => "sources",
+            Self::Members => "member lists",
+            Self::Quarantine => "quarantine",
+            Self::Data => "data files",
+            Self::Probe => "probes",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// What an object is for; `None` for what vacuum never touches: the Delta log, splits, tags, the store's proof, and whatever is
+/// none of ours.
+pub fn kind(name: &str) -> Option<Kind> {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    if file.starts_with(TEMPORARY) {
+        return Some(Kind::Unfinished);
+    }
+    if name.starts_with(DATA) && file.starts_with("part-") && file.ends_with(".parquet") {
+        return Some(Kind::Data);
+    }
+    let own = name.strip_prefix(OWN)?;
+    if own.starts_with("probe-") {
+        return Some(Kind::Probe);
+    }
+    match (own.split_once('/')?.0, own.ends_with(".json"), own.ends_with(".parquet")) {
+        ("reports", true, _) => Some(Kind::Report),
+        ("plans", true, _) if own.ends_with(".estimate.json") => Some(Kind::Estimate),
+        ("plans", true, _) => Some(Kind::Plan),
+        ("failures", true, _) => Some(Kind::Failure),
+        ("ledger", _, true) => Some(Kind::Ledger),
+        ("sources", _, true) => Some(Kind::Sources),
+        ("members", _, true) => Some(Kind::Members),
+        ("quarantine", _, true) => Some(Kind::Quarantine),
+        _ => None,
+    }
+}
+
+/// The hash in the name of a plan; `None` for other names.
+pub fn plan_hash(name: &str) -> Option<&str> {
+    name.strip_prefix(PLANS)?.strip_suffix(".json").filter(|hash| !hash.contains('.'))
+}
+
+/// The plan that an estimate or a failure belongs to, as an object's name.
+pub fn plan_of(name: &str) -> Option<String> {
+    let estimate = name.strip_prefix(PLANS).and_then(|rest| rest.strip_suffix(".estimate.json"));
+    let failure = || name.strip_prefix(FAILURES)?.split_once('/').map(|(hash, _)| hash);
+    estimate.or_else(failure).map(plan)
 }
 
 #[cfg(test)]

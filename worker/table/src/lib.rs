@@ -40,6 +40,7 @@ pub mod state;
 mod statistics;
 pub mod tag;
 mod upload;
+pub mod vacuum;
 pub mod version;
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use archive::store::{Store, StoreError};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
 use futures::TryStreamExt;
-use pipeline::plan::{Cell, When};
+use pipeline::archive::Archive;
+use pipeline::plan::{Cell, When, digest};
+use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a source version, in its footer.
@@ -37,6 +39,39 @@ pub struct SourceObject {
     pub stored_bytes: u64,
     /// Its members in short.
     pub cells: Vec<Cell>,
+}
+
+/// The words of an archive that say what its members are: lists hold what they say of names, so their own names hold them.
+#[derive(Debug, Clone, Copy)]
+pub struct Patterns<'a> {
+    objects: &'a str,
+    members: Option<&'a str>,
+    capture: Option<&'a str>,
+}
+
+impl<'a> Patterns<'a> {
+    /// Those of an archive.
+    pub fn of(archive: &'a Archive) -> Self {
+        let members = archive.members.as_ref().map(|pattern| pattern.text.as_str());
+        Self { objects: &archive.objects.text, members, capture: archive.robot.capture.as_deref() }
+    }
+
+    /// Those in the meaning that a plan keeps, see [`pipeline::meaning`]; `None`: it is of another layout.
+    pub fn of_meaning(meaning: &'a Value) -> Option<Self> {
+        let archive = &meaning["archive"];
+        let (members, capture) = (archive["members"].as_str(), archive["robot"]["capture"].as_str());
+        Some(Self { objects: archive["objects"].as_str()?, members, capture })
+    }
+
+    /// As one text.
+    pub fn text(self) -> String {
+        format!("{:?}", (self.objects, self.members, self.capture))
+    }
+
+    /// Under which name the objects of a source version are kept.
+    pub fn sources_name(self, version: &str) -> String {
+        digest(format!("{version}\n{}", self.text()).as_bytes())
+    }
 }
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
