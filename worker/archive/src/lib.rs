@@ -6,7 +6,7 @@
 //! open → list → members → fetch → unpack (documents) or lines (NdJson)
 //! ```
 //! - [`open`]: from a URL to a [`store::Store`] ([`folder`], [`s3`], [`memory`]), the one door to bytes; [`conformance`] is
-//!   what every store promises, [`counting`] counts what is asked of one;
+//!   what every store promises, [`counting`] counts what is asked of one, [`faulty`] makes calls of it go wrong;
 //! - [`listing`]: the objects of an archive and the name of that state;
 //! - [`members`]: what is in an object, chunk by chunk, and the names of its content;
 //! - [`fetch`]: stored bytes of members in few pinned reads; [`pieces`]: those of one large member;
@@ -16,6 +16,7 @@ pub mod conformance;
 pub mod counting;
 mod entry;
 pub mod error;
+pub mod faulty;
 pub mod fetch;
 pub mod folder;
 mod folder_walk;

@@ -129,7 +129,8 @@ fn created<T>(answer: Result<T, StoreError>) -> Result<bool, TableError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fault, Faulty, memory};
+    use crate::testing::memory;
+    use archive::faulty::{Fault, Faults};
 
     #[tokio::test]
     async fn a_sound_store_is_proved_once_and_left_clean() {
@@ -143,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_replaces_is_refused_with_what_to_do() {
-        let store = Faulty::around(&memory(), "_fleetloom/probe-", &[Fault::Replaced; 99]);
+        let store = Faults::of_creates("_fleetloom/probe-", &[Fault::Replaced; 99]).around(&memory());
         let error = proved(store.as_ref(), 7).await.unwrap_err().to_string();
         assert!(error.contains("replaced an object") && error.contains("use a store with"), "{error}");
     }

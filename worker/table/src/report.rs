@@ -132,7 +132,8 @@ pub async fn report_keys(store: &dyn Store) -> Result<BTreeMap<String, Option<i6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fault, Faulty, memory};
+    use crate::testing::memory;
+    use archive::faulty::{Fault, Faults};
     use std::time::Duration;
 
     const PATIENCE: Patience = Patience { deadline: Duration::from_millis(200), pause: Duration::from_millis(1) };
@@ -165,9 +166,9 @@ mod tests {
     #[tokio::test]
     async fn a_lost_answer_is_settled_by_what_is_there() {
         for faults in
-            [&[Fault::Lost][..], &[Fault::Retried], &[Fault::Dropped], &[Fault::Busy, Fault::Dropped, Fault::Lost]]
+            [&[Fault::Lost][..], &[Fault::Twice], &[Fault::Dropped], &[Fault::Busy, Fault::Dropped, Fault::Lost]]
         {
-            let store = Faulty::around(&memory(), REPORTS, faults);
+            let store = Faults::of_creates(REPORTS, faults).around(&memory());
             let placed = put_report(store.as_ref(), &report("k", "a"), PATIENCE).await.unwrap();
             assert_eq!(placed, Placed::Written, "{faults:?}");
         }
@@ -175,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_refuses_is_not_asked_again() {
-        let store = Faulty::around(&memory(), REPORTS, &[Fault::Denied]);
+        let store = Faults::of_creates(REPORTS, &[Fault::Denied]).around(&memory());
         let error = put_report(store.as_ref(), &report("k", "a"), PATIENCE).await.unwrap_err();
         assert!(matches!(error, TableError::Store(StoreError::Denied { .. })), "{error}");
     }

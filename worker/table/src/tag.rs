@@ -155,7 +155,8 @@ fn taken(tag: &Tag, there: &Tag) -> TableError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Fault, Faulty, memory};
+    use crate::testing::memory;
+    use archive::faulty::{Fault, Faults};
 
     fn tag(name: &str, version: u64) -> Tag {
         Tag { name: name.to_owned(), version, tagged_ms: 1_700_000_000_000 }
@@ -194,9 +195,9 @@ mod tests {
     #[tokio::test]
     async fn a_lost_answer_is_read_back_and_a_busy_store_says_so() {
         let inner = memory();
-        let store = Faulty::around(&inner, TAGS, &[Fault::Lost]);
+        let store = Faults::of_creates(TAGS, &[Fault::Lost]).around(&inner);
         assert_eq!(set(store.as_ref(), &tag("a", 1), Existing::Keep).await.unwrap(), Tagged::New);
-        let store = Faulty::around(&inner, TAGS, &[Fault::Busy]);
+        let store = Faults::of_creates(TAGS, &[Fault::Busy]).around(&inner);
         assert!(matches!(set(store.as_ref(), &tag("b", 1), Existing::Keep).await, Err(TableError::Store(_))));
         assert_eq!(tags(inner.as_ref()).await.unwrap(), [tag("a", 1)]);
     }

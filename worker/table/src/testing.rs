@@ -1,7 +1,12 @@
-//! Stores for this crate's tests: one in memory, and one around it that loses answers.
+//! Stores and rows for this crate's tests.
 
+use crate::commit::Publication;
+use crate::delta::Origin;
+use crate::ledger::{Ledger, LedgerLine, LineState};
+use crate::part::PartWriter;
+use crate::state::TableState;
 use archive::memory::MemoryStore;
-use archive::store::{Object, Pin, Put, Reading, Store, StoreError, Upload};
+use archive::store::{Object, Pin, Put, Store, StoreError, Upload};
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -9,104 +14,15 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use pipeline::time::Span;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// An empty store in memory.
 pub(crate) fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
-}
-
-/// What a faulty store does with the next conditional puts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// It writes, then the answer is lost.
-    Lost,
-    /// It writes, a retry of the client finds that, and says so.
-    Retried,
-    /// It does not write and says nothing.
-    Dropped,
-    /// It does not write: try again.
-    Busy,
-    /// It does not write: no permission.
-    Denied,
-    /// It ignores the condition.
-    Replaced,
-}
-
-/// A store around a store: each conditional put below a prefix meets the next fault of a list; then all is well.
-#[derive(Debug, Clone)]
-pub(crate) struct Faulty {
-    inner: Arc<dyn Store>,
-    prefix: &'static str,
-    faults: Arc<Mutex<Vec<Fault>>>,
-}
-
-impl Faulty {
-    pub(crate) fn around(inner: &Arc<dyn Store>, prefix: &'static str, faults: &[Fault]) -> Arc<dyn Store> {
-        let faults = faults.iter().rev().copied().collect();
-        Arc::new(Self { inner: Arc::clone(inner), prefix, faults: Arc::new(Mutex::new(faults)) })
-    }
-}
-
-impl fmt::Display for Faulty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-#[async_trait]
-impl Store for Faulty {
-    fn reading(&self) -> Reading {
-        self.inner.reading()
-    }
-
-    fn list(&self, prefix: &str) -> BoxStream<'_, Result<Object, StoreError>> {
-        self.inner.list(prefix)
-    }
-
-    async fn head(&self, key: &str) -> Result<Object, StoreError> {
-        self.inner.head(key).await
-    }
-
-    async fn read(&self, pin: &Pin, range: Range<u64>) -> Result<Bytes, StoreError> {
-        self.inner.read(pin, range).await
-    }
-
-    async fn get(&self, key: &str) -> Result<(Object, Bytes), StoreError> {
-        self.inner.get(key).await
-    }
-
-    async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
-        let hit = when == Put::IfAbsent && key.starts_with(self.prefix);
-        let fault = if hit { self.faults.lock().unwrap().pop() } else { None };
-        if fault == Some(Fault::Replaced) {
-            return self.inner.put(key, bytes, Put::Always).await;
-        }
-        if matches!(fault, None | Some(Fault::Lost | Fault::Retried)) {
-            let put = self.inner.put(key, bytes, when).await;
-            if fault.is_none() {
-                return put;
-            }
-        }
-        let (place, source) = (key.to_owned(), "simulated".into());
-        Err(match fault {
-            Some(Fault::Retried) => StoreError::Exists { place },
-            Some(Fault::Busy) => StoreError::Unavailable { place, source },
-            Some(Fault::Denied) => StoreError::Denied { place, verb: "write" },
-            _ => StoreError::Unknown { place, source },
-        })
-    }
-
-    async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
-        self.inner.upload(key).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.inner.delete(key).await
-    }
 }
 
 /// The columns of a small result.
@@ -136,6 +52,44 @@ pub(crate) fn rows(robot: &str, day: i32, count: usize) -> RecordBatch {
         Arc::new(BooleanArray::from_iter(numbers().map(|row| Some(row % 2 == 0)))),
     ];
     RecordBatch::try_new(schema(), columns).unwrap()
+}
+
+/// Writes a shard of some rows and gives its ledger line.
+pub(crate) async fn shard(store: &Arc<dyn Store>, key: &str, day: i32, count: usize) -> LedgerLine {
+    let mut part = PartWriter::new(store, &schema(), key, "a").unwrap();
+    part.write(&rows("r1", day, count)).await.unwrap();
+    let files = part.finish().await.unwrap();
+    LedgerLine {
+        key: key.to_owned(),
+        state: LineState::Done,
+        reason: "new".to_owned(),
+        span: Span { from_ns: 0, to_ns: 1 },
+        robots: String::new(),
+        rows: files.iter().map(|file| file.rows).sum(),
+        files,
+        account: None,
+        quarantine: None,
+        failure: None,
+    }
+}
+
+/// A plan with these shards.
+pub(crate) fn publication(plan: &str, base: Option<TableState>, lines: Vec<LedgerLine>) -> Publication {
+    Publication {
+        run: format!("run-{plan}"),
+        plan: plan.to_owned(),
+        source: "s1".to_owned(),
+        pipeline: "p".to_owned(),
+        meaning: "m1".to_owned(),
+        engine: "1".to_owned(),
+        schema: schema(),
+        retention_s: 7 * 86_400,
+        base,
+        ledger: Ledger { lines },
+        gates: Vec::new(),
+        origin: Origin::default(),
+        now_ms: 1_700_000_000_000,
+    }
 }
 
 /// A store around a store that counts what is asked of it.

@@ -7,52 +7,15 @@ use crate::ledger::LedgerLine;
 use crate::part::PartWriter;
 use crate::restore::{Wish, restoration};
 use crate::rows::first_rows;
-use crate::testing::{Fault, Faulty, memory, rows, schema};
+use crate::testing::{memory, publication, rows, schema, shard};
 use archive::counting::Counting;
+use archive::faulty::{Fault, Faults};
 use archive::folder::{FolderStore, MissingRoot};
 use archive::store::Put;
 use pipeline::pipeline::Drift;
-use pipeline::time::Span;
 use std::time::Duration;
 
 const PATIENCE: Patience = Patience { deadline: Duration::from_millis(200), pause: Duration::from_millis(1) };
-
-/// Writes a shard of some rows and gives its ledger line.
-async fn shard(store: &Arc<dyn Store>, key: &str, day: i32, count: usize) -> LedgerLine {
-    let mut part = PartWriter::new(store, &schema(), key, "a").unwrap();
-    part.write(&rows("r1", day, count)).await.unwrap();
-    let files = part.finish().await.unwrap();
-    LedgerLine {
-        key: key.to_owned(),
-        state: LineState::Done,
-        reason: "new".to_owned(),
-        span: Span { from_ns: 0, to_ns: 1 },
-        robots: String::new(),
-        rows: files.iter().map(|file| file.rows).sum(),
-        files,
-        account: None,
-        quarantine: None,
-        failure: None,
-    }
-}
-
-fn publication(plan: &str, base: Option<TableState>, lines: Vec<LedgerLine>) -> Publication {
-    Publication {
-        run: format!("run-{plan}"),
-        plan: plan.to_owned(),
-        source: "s1".to_owned(),
-        pipeline: "p".to_owned(),
-        meaning: "m1".to_owned(),
-        engine: "1".to_owned(),
-        schema: schema(),
-        retention_s: 7 * 86_400,
-        base,
-        ledger: Ledger { lines },
-        gates: Vec::new(),
-        origin: Origin::default(),
-        now_ms: 1_700_000_000_000,
-    }
-}
 
 async fn latest(store: &Arc<dyn Store>) -> TableState {
     TableState::open(store, None).await.unwrap().unwrap()
@@ -108,18 +71,18 @@ async fn table(store: &Arc<dyn Store>) -> TableState {
 async fn a_lost_answer_never_makes_a_second_version() {
     let faults: [&[Fault]; 5] = [
         &[Fault::Lost],
-        &[Fault::Retried],
+        &[Fault::Twice],
         &[Fault::Dropped],
         &[Fault::Busy, Fault::Busy, Fault::Lost],
-        &[Fault::Dropped, Fault::Retried],
+        &[Fault::Dropped, Fault::Twice],
     ];
     for faults in faults {
         let sound = memory();
-        let store = Faulty::around(&sound, layout::LOG, faults);
+        let store = Faults::of_creates(layout::LOG, faults).around(&sound);
         let first = publication("a", None, vec![shard(&store, "k1", 19_000, 4).await]);
         assert_eq!(publish(&store, &first, PATIENCE).await.unwrap(), Outcome::Published { version: 0 }, "{faults:?}");
 
-        let store = Faulty::around(&sound, layout::LOG, faults);
+        let store = Faults::of_creates(layout::LOG, faults).around(&sound);
         let next = publication("b", Some(latest(&sound).await), vec![shard(&store, "k2", 19_000, 5).await]);
         assert_eq!(publish(&store, &next, PATIENCE).await.unwrap(), Outcome::Published { version: 1 }, "{faults:?}");
         assert_eq!(history(sound.as_ref(), 9).await.unwrap().len(), 2, "{faults:?}");
@@ -129,7 +92,7 @@ async fn a_lost_answer_never_makes_a_second_version() {
 #[tokio::test]
 async fn an_answer_that_stays_unclear_is_unknown_and_the_next_try_settles_it() {
     let sound = memory();
-    let store = Faulty::around(&sound, layout::LOG, &[Fault::Busy; 1000]);
+    let store = Faults::of_creates(layout::LOG, &[Fault::Busy; 1000]).around(&sound);
     let first = publication("a", None, vec![shard(&store, "k1", 19_000, 4).await]);
     let short = Patience { deadline: Duration::from_millis(5), pause: Duration::from_millis(1) };
     assert_eq!(publish(&store, &first, short).await.unwrap(), Outcome::Unknown);
@@ -139,7 +102,7 @@ async fn an_answer_that_stays_unclear_is_unknown_and_the_next_try_settles_it() {
 
 #[tokio::test]
 async fn a_store_without_permission_says_so() {
-    let store = Faulty::around(&memory(), layout::LOG, &[Fault::Denied]);
+    let store = Faults::of_creates(layout::LOG, &[Fault::Denied]).around(&memory());
     let first = publication("a", None, vec![shard(&store, "k1", 19_000, 4).await]);
     let outcome = publish(&store, &first, PATIENCE).await.unwrap();
     assert!(matches!(&outcome, Outcome::Refused(Why::Store(why)) if why.contains("permission")), "{outcome:?}");
@@ -375,7 +338,7 @@ async fn a_lost_answer_restores_once_and_two_at_a_time_make_one_version() {
     let zero = table(&sound).await;
     publish(&sound, &publication("b", Some(zero), Vec::new()), PATIENCE).await.unwrap();
     let back = restoration_of(&sound, 0, "p").await.unwrap();
-    let store = Faulty::around(&sound, layout::LOG, &[Fault::Lost]);
+    let store = Faults::of_creates(layout::LOG, &[Fault::Lost]).around(&sound);
     assert_eq!(publish(&store, &back, PATIENCE).await.unwrap(), Outcome::Published { version: 2 });
     assert_eq!(publish(&sound, &back, PATIENCE).await.unwrap(), Outcome::AlreadyPublished { version: 2 });
     assert_eq!(latest(&sound).await.version, 2);
