@@ -7,6 +7,8 @@ mod command;
 mod commit;
 mod console;
 mod fault;
+#[cfg(test)]
+mod faults;
 mod memory;
 mod past;
 mod plan;
