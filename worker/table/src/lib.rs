@@ -43,4 +43,6 @@ mod upload;
 pub mod version;
 
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod testing;
