@@ -165,9 +165,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_lost_answer_is_settled_by_what_is_there() {
-        for faults in
-            [&[Fault::Lost][..], &[Fault::Twice], &[Fault::Dropped], &[Fault::Busy, Fault::Dropped, Fault::Lost]]
-        {
+        for faults in [
+            &[Fault::Lost][..],
+            &[Fault::Twice],
+            &[Fault::Dropped],
+            &[Fault::Late],
+            &[Fault::Busy, Fault::Dropped, Fault::Lost],
+        ] {
             let store = Faults::of_creates(REPORTS, faults).around(&memory());
             let placed = put_report(store.as_ref(), &report("k", "a"), PATIENCE).await.unwrap();
             assert_eq!(placed, Placed::Written, "{faults:?}");

@@ -69,12 +69,14 @@ async fn table(store: &Arc<dyn Store>) -> TableState {
 
 #[tokio::test]
 async fn a_lost_answer_never_makes_a_second_version() {
-    let faults: [&[Fault]; 5] = [
+    let faults: [&[Fault]; 7] = [
         &[Fault::Lost],
         &[Fault::Twice],
         &[Fault::Dropped],
         &[Fault::Busy, Fault::Busy, Fault::Lost],
         &[Fault::Dropped, Fault::Twice],
+        &[Fault::Late],
+        &[Fault::Busy, Fault::Late, Fault::Twice],
     ];
     for faults in faults {
         let sound = memory();
