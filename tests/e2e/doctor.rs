@@ -11,9 +11,12 @@ use std::fs;
 /// The results of the checks whose name holds these words, `yes` or `no`.
 fn result(outcome: &Outcome, words: &str) -> String {
     let said: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}\n{outcome}"));
-    let checks = said["checks"].as_array().unwrap();
-    let check = checks.iter().find(|check| check["check"].as_str().unwrap().contains(words));
-    check.unwrap_or_else(|| panic!("no {words:?}\n{outcome}"))["result"].as_str().unwrap().to_owned()
+    let checks = said["checks"].as_array().expect("a list of checks");
+    let check = checks.iter().find(|check| check["check"].as_str().is_some_and(|check| check.contains(words)));
+    check.unwrap_or_else(|| panic!("no {words:?}\n{outcome}"))["result"]
+        .as_str()
+        .expect("a check has a result")
+        .to_owned()
 }
 
 #[test]

@@ -36,8 +36,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Makes everything in the result that many days old.
 fn age(place: &Place, days: u32) {
     for path in files(&place.result()) {
-        let file = File::options().write(true).open(&path).unwrap();
-        file.set_modified(SystemTime::now() - DAY * days).unwrap();
+        let file = File::options().write(true).open(&path).expect("the file can be opened");
+        file.set_modified(SystemTime::now() - DAY * days).expect("its time can be set");
     }
 }
 
@@ -62,7 +62,8 @@ fn what_an_old_version_held_goes_and_every_verb_says_so() {
     let counted = json(&file, "vacuum");
     let swept = json(&file, "vacuum --delete");
     assert_eq!((&counted["kinds"], &counted["bytes"]), (&swept["kinds"], &swept["bytes"]));
-    assert_eq!(swept["objects"].as_u64().unwrap() as usize, before.len() - files(&place.result()).len());
+    let gone = before.len() - files(&place.result()).len();
+    assert_eq!(swept["objects"].as_u64(), Some(gone as u64));
     assert_eq!((python::digest(&place.result()), place.versions().len()), (rows, 2), "no commit, the same rows");
     for words in ["show --version 0", "diff 0 latest", "restore 0", "tag kept 0", "replay --index 0 --version 0"] {
         verb(&file, words).expect(2).says("vacuum removes what is older").says("fleetloom history");
