@@ -6,6 +6,7 @@ mod bucket;
 mod changes;
 mod doctor;
 mod effort;
+mod faults;
 mod figures;
 mod golden;
 mod history;
