@@ -10,14 +10,14 @@ use std::fs;
 use std::path::Path;
 
 /// Runs a verb and its words on a file.
-fn verb(file: &Path, words: &str) -> Outcome {
+pub(crate) fn verb(file: &Path, words: &str) -> Outcome {
     let file = file.display().to_string();
     let arguments: Vec<&str> = words.split(' ').chain(["-f", &file]).collect();
     fleetloom(&arguments)
 }
 
 /// The same with `--json`.
-fn json(file: &Path, words: &str) -> Value {
+pub(crate) fn json(file: &Path, words: &str) -> Value {
     let outcome = verb(file, &format!("{words} --json")).expect(0);
     serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("not JSON: {error}\n{outcome}"))
 }

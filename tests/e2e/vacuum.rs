@@ -1,27 +1,16 @@
 //! Vacuum: what goes after versions aged, what tags, running and suspended runs keep, and what is said of a version that went.
 
+use crate::history::{json, verb};
 use crate::words::{OBJECT, SMALL, change, fleet, good, small};
 use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
-use fleetloom_tests::program::{self, Outcome, fleetloom, start};
+use fleetloom_tests::program::{self, start};
 use fleetloom_tests::python;
-use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-fn verb(file: &Path, words: &str) -> Outcome {
-    let file = file.display().to_string();
-    let arguments: Vec<&str> = words.split(' ').chain(["-f", &file]).collect();
-    fleetloom(&arguments)
-}
-
-fn json(file: &Path, words: &str) -> Value {
-    let outcome = verb(file, &format!("{words} --json")).expect(0);
-    serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("not JSON: {error}\n{outcome}"))
-}
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
