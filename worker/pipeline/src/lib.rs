@@ -7,6 +7,7 @@
 //! Pure: no I/O, no async, no Arrow, no clock. [`spec`] is what was written, [`archive`], [`pipeline`] and [`run`] are
 //! what is ready: nothing left to check but expressions, which the engine types.
 
+pub mod act;
 pub mod archive;
 pub mod check;
 pub mod columns;
