@@ -14,6 +14,9 @@ use kube::ResourceExt;
 /// Most decisions of one look: a Run needs fewer, and what goes round in circles must not do so for ever.
 const DECISIONS_MAX: usize = 16;
 
+/// A Run that has not ended is looked at every so often, even where no watch tells of a change, seconds.
+const RESYNC_SECONDS: i64 = 300;
+
 /// How soon somebody else's write is looked at, seconds.
 const CONFLICT_SECONDS: i64 = 1;
 
@@ -31,7 +34,7 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Opti
         }
     };
     match go_on(context, &mut run).await {
-        Ok(again) => Ok(again),
+        Ok(again) => Ok(again.or_else(|| is_active(&run).then_some(RESYNC_SECONDS))),
         // Read again what somebody else wrote.
         Err(error) if error.is_conflict() => Ok(Some(CONFLICT_SECONDS)),
         Err(error) => {
@@ -39,6 +42,12 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Opti
             Err(error)
         }
     }
+}
+
+/// Whether something is still to come of it.
+fn is_active(run: &Run) -> bool {
+    let has_ended = run.status.as_ref().is_some_and(|status| status.phase.is_end());
+    !has_ended && run.metadata.deletion_timestamp.is_none()
 }
 
 async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {

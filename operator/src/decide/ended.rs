@@ -1,7 +1,7 @@
 //! A Job has ended: which act follows, which attempt, or which end. A pod's message says what was done.
 
 use super::{Decision, Draft, Note, REPEATS_MAX, REPLANS_MAX, progress};
-use crate::api::{ConditionType, Phase, RunFailure, RunPlan, RunResult, RunShards, RunSource};
+use crate::api::{ConditionType, Phase, RunFailure, RunPlan, RunResult, RunShards, RunSource, holds};
 use crate::condition::Said;
 use crate::facts::{Act, End, How, RunFacts};
 use crate::indexes;
@@ -167,7 +167,9 @@ fn counted(draft: &mut Draft<'_>, done: u64, failed: u64, all: u64) {
 
 fn ended_well(mut draft: Draft<'_>, reason: Reason, message: String) -> Decision {
     draft.status.phase = Phase::Complete;
-    draft.say(Said::yes(ConditionType::Planned, Reason::Planned, ""));
+    if !holds(&draft.status.conditions, ConditionType::Planned) {
+        draft.say(Said::yes(ConditionType::Planned, Reason::Planned, ""));
+    }
     draft.say(Said::yes(ConditionType::Committed, reason, message.clone()));
     draft.say(Said::yes(ConditionType::Complete, reason, message.clone()));
     draft.end();
