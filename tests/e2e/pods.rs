@@ -119,7 +119,7 @@ fn an_act_that_fails_says_why_in_its_message_and_in_its_exit_code() {
     failed(&batches, &[], 2, "JOB_COMPLETION_INDEX is not set");
     failed(&batches, &[("JOB_COMPLETION_INDEX", "2")], 2, "no number from 0 to 1");
     failed(&format!("shard --plan {plan} --index 1"), &[], 2, "has 1 shards");
-    failed(&format!("commit --plan {plan}"), &[], 7, "never tried");
+    failed(&format!("commit --plan {plan}"), &[], 7, "1 of 1 shards were not computed");
     pods.place.words(&change(SMALL, "signal: speed", "signal: sped"));
     failed("plan", &[], 2, "speed");
 }
