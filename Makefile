@@ -10,7 +10,7 @@ EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down tools fetch check fmt lint docs \
+.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images tools fetch check fmt lint docs \
 	rules clean-out
 
 help: ## what can be made
@@ -49,6 +49,11 @@ cluster: servers nodes ## bring a Kubernetes node up on this machine and say wha
 
 cluster-down: ## end that node; nothing of it is left
 	$(TARGET)/release/fleetloom-cluster down
+
+images: build ## the images of worker and operator, in out/images
+	.ci/tools cluster
+	mkdir -p out/images
+	.ci/images $(TARGET)/release out/images
 
 venv: tools ## the Python environment of the tests, in ~/.cache
 	.ci/venv $(VENV)

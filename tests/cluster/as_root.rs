@@ -2,6 +2,7 @@
 
 mod life;
 mod node;
+mod worker;
 
 use fleetloom_tests::cluster::{Cluster, Image};
 use std::sync::OnceLock;
