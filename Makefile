@@ -10,8 +10,8 @@ EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images tools fetch check fmt lint docs \
-	rules clean-out
+.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images load tools fetch check fmt \
+	lint docs rules clean-out
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -54,6 +54,10 @@ images: build ## the images of worker and operator, in out/images
 	.ci/tools cluster
 	mkdir -p out/images
 	.ci/images $(TARGET)/release out/images
+
+load: images ## give both images to that node
+	$(TARGET)/release/fleetloom-cluster load out/images/fleetloom.tar
+	$(TARGET)/release/fleetloom-cluster load out/images/fleetloom-operator.tar
 
 venv: tools ## the Python environment of the tests, in ~/.cache
 	.ci/venv $(VENV)

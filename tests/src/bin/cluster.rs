@@ -1,7 +1,7 @@
 //! `fleetloom-cluster`: a Kubernetes node of this machine's own for trying things out, by the harness of the tests. Not for
 //! production: its disk may lose everything, and its certificates last two days.
 
-use fleetloom_tests::cluster::{self, Cluster, Image, Trouble};
+use fleetloom_tests::cluster::{self, Cluster, Image, Marks, Trouble};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ const HELP: &str = "A Kubernetes node on this machine, for trying Fleetloom out 
 fleetloom-cluster up [FOLDER]       start it; stdout says what to type, Ctrl-C takes down what was started
 fleetloom-cluster down [FOLDER]     end it; nothing of it is left
 fleetloom-cluster status [FOLDER]   is it there, and what runs on it; 1 if it is not
+fleetloom-cluster load ARCHIVE      give the image in a tar to the one in the usual folder
 fleetloom-cluster help
 
 FOLDER holds its data, certificates and logs while it is up: ~/.cache/fleetloom/cluster unless it is given.
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         ["down", folder] => down(folder.as_ref()),
         ["status"] => status(&usual()),
         ["status", folder] => status(folder.as_ref()),
+        ["load", archive] => load(archive.as_ref()),
         ["help" | "--help" | "-h"] => said(HELP),
         _ => Err(Trouble::new(format!(
             "`fleetloom-cluster help` says what can be asked for, which is not {arguments:?}"
@@ -71,9 +73,18 @@ fn down(folder: &Path) -> cluster::Result<()> {
     Ok(())
 }
 
+fn load(archive: &Path) -> cluster::Result<()> {
+    alive(&usual())?.import(archive)
+}
+
+/// The cluster that is up in a folder.
+fn alive(folder: &Path) -> cluster::Result<Marks> {
+    let node = cluster::kept(folder).filter(Marks::alive);
+    node.ok_or_else(|| Trouble::new(format!("no cluster is up in {}", folder.display())))
+}
+
 fn status(folder: &Path) -> cluster::Result<()> {
-    let node = cluster::kept(folder).filter(cluster::Marks::alive);
-    let node = node.ok_or_else(|| Trouble::new(format!("no cluster is up in {}", folder.display())))?;
+    let node = alive(folder)?;
     let kubectl = node.kubectl()?;
     let pods = kubectl.run(&["get", "nodes,pods", "--all-namespaces", "-o", "wide"])?;
     said(&format!("export KUBECONFIG={}\n\n{pods}", kubectl.kubeconfig().display()))

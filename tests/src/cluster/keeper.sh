@@ -14,7 +14,10 @@ trap 'gone >/dev/null 2>&1' EXIT
 trap '' HUP INT PIPE TERM
 
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-    echo "+cpu +cpuset +memory +pids" >/sys/fs/cgroup/cgroup.subtree_control
+    # The kubelet wants every one of these that the machine has.
+    for what in cpu cpuset memory pids hugetlb; do
+        ! grep -qw "$what" /sys/fs/cgroup/cgroup.controllers || echo "+$what" >/sys/fs/cgroup/cgroup.subtree_control
+    done
     mkdir "/sys/fs/cgroup/$group"
 else
     while read -r _ hierarchy kind _; do

@@ -86,8 +86,7 @@ impl Cluster {
     ///
     /// Errors: containerd does not take it.
     pub fn import(&self, image: &Image) -> Result<()> {
-        let mut command = ctr(self.folder())?;
-        done(command.args(["--namespace", "k8s.io", "images", "import"]).arg(&image.tar)).map(drop)
+        self.marks().import(&image.tar)
     }
 
     /// Ends it, and waits until nothing of it is left; how long that took.
@@ -149,6 +148,16 @@ impl Cluster {
                 .is_some_and(|node| node["spec"]["taints"].is_null() && kubectl::has_condition(&node, "Ready"));
             Ok((ready && found("serviceaccount", "default").is_some()).then_some(()))
         })
+    }
+}
+
+impl Marks {
+    /// Gives the image in an archive to the node.
+    ///
+    /// Errors: containerd does not take it.
+    pub fn import(&self, archive: &Path) -> Result<()> {
+        let mut command = ctr(&self.folder)?;
+        done(command.args(["--namespace", "k8s.io", "images", "import"]).arg(archive)).map(drop)
     }
 }
 
