@@ -1,11 +1,12 @@
 //! Archives and results in buckets of a real server: the same rows as in folders, few requests, and one line for what is wrong.
 
-use crate::words::{SMALL, change, example, good};
+use crate::words::{SMALL, change, example, fleet, good};
 use fleetloom_tests::bucket::{Certificate, Server, Versions};
 use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
 use fleetloom_tests::program::{self, Outcome, fleetloom_with};
 use fleetloom_tests::python;
+use fleetloom_tests::table::data_files;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -68,6 +69,27 @@ fn the_ur3_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run
     assert!(second.values().sum::<usize>() <= 80, "{second:?}");
     let versions = std::fs::read_dir(server.files("features").join("ur3-stops/_delta_log")).unwrap();
     assert_eq!(versions.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);
+}
+
+#[test]
+fn a_day_of_twenty_robots_through_buckets_gives_the_bytes_of_the_folder() {
+    let ((place, file), server) = (fleet(20, 24, 9, false), server());
+    let words = std::fs::read_to_string(&file).expect("the words");
+    let folder = program::run(&file).expect(0);
+    server.put_folder("telemetry", "day/", &place.path("archive"));
+    let words = change(&words, "url: archive/", &store(&server, "telemetry", "day"));
+    let file = place.words(&change(&words, "url: result/", &store(&server, "features", "day")));
+    let before = server.requests().len();
+    let bucket = run(&server, &file).expect(0);
+    let asked = asked(&server, before);
+    let through_bucket = data_files(&server.files("features").join("day"));
+    assert_eq!(through_bucket, data_files(&place.result()), "the same files, byte for byte");
+    assert!(!through_bucket.is_empty());
+    let (folder, bucket) = (folder.elapsed.as_secs_f64(), bucket.elapsed.as_secs_f64());
+    let mb = 20.0 * 24.0 * 2.025; // 720 documents an hour of 2.81 KB each
+    println!("{mb} MB of JSON: {folder:.1} s from a folder, {bucket:.1} s from a bucket; {asked:?}");
+    // 295 MB of zip in reads of at most 8 MiB, some shards, no request per member.
+    assert!(asked.values().sum::<usize>() <= 400, "{asked:?}");
 }
 
 /// The small archive in buckets, with its words.

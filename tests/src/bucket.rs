@@ -3,7 +3,9 @@
 //!
 //! The programs are looked for on PATH and then in `~/.cache/fleetloom/bin`, where `.ci/server` puts them.
 
+use crate::proxy::Proxy;
 use crate::signed::{self, Answer, Keys};
+use crate::table::Table;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -220,6 +222,16 @@ impl Server {
                 false => self.put(bucket, &key, &fs::read(entry.path()).expect("a file can be read")),
             }
         }
+    }
+
+    /// A proxy before it, that can be told what to lose.
+    pub fn behind_proxy(&self) -> Proxy {
+        Proxy::new(self.at)
+    }
+
+    /// A table below a prefix of a bucket, as readers of other makes see it.
+    pub fn table(&self, bucket: &str, prefix: &str) -> Table {
+        Table::new(self.at, self.keys.clone(), format!("/{bucket}/{prefix}"))
     }
 
     /// Removes an object.
