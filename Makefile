@@ -39,9 +39,10 @@ test-all: test ## the same, and those that need a second S3 server
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw
 
-nodes: tools ## the programs of a Kubernetes node, in ~/.cache
+nodes: tools ## the programs of a Kubernetes node and helm, in ~/.cache
 	.ci/tools cluster
 	.ci/kubernetes
+	.ci/kubernetes helm
 
 cluster: servers nodes ## bring a Kubernetes node up on this machine and say what to type (root)
 	$(CARGO) build --release --locked --workspace --bin fleetloom-cluster

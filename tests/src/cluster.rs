@@ -50,6 +50,7 @@ pub use folder::empty;
 pub use image::{Image, Images};
 pub use kubectl::{Kubectl, has_condition};
 pub use node::Cluster;
+pub use programs::find as program;
 pub use space::{Marks, kept};
 pub use traces::{Traces, machine};
 
