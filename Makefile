@@ -10,7 +10,7 @@ EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv servers tools fetch check fmt lint docs rules clean-out
+.PHONY: help run build test test-local test-all venv servers tools fetch check fmt lint docs rules chart charts clean-out
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,12 @@ docs: tools fetch ## the code's own documentation, every warning an error
 
 rules: fetch ## who may import whom, one Arrow, no long files
 	.ci/rules
+
+charts: tools venv ## the chart, manifests and their documents, against Kubernetes' own schemas
+	.ci/charts
+
+chart: venv ## write what is generated of the chart: its copy of the CRDs, the table of its values
+	$(VENV)/bin/python tests/charts/generated.py
 
 clean-out: ## remove what the examples published
 	rm -rf out
