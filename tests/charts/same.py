@@ -1,5 +1,6 @@
-"""same.py INSTALL RENDERED: whether `manifests/install.yaml`, which `fleetloom-operator install` prints, and the chart's default
-values install the same operator. INSTALL may say less (helm has labels of its own, people's roles, a Service), never otherwise.
+"""same.py INSTALL CRDS RENDERED: whether `manifests/install.yaml` and `crds.yaml`, which `fleetloom-operator install` and `crd` print,
+and the chart's default values install the same. INSTALL may say less (helm has labels of its own, people's roles, a Service), never
+otherwise.
 """
 
 import itertools
@@ -10,9 +11,19 @@ import yaml
 OF_LEASES = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "update", "patch")}
 
 
+class Reader(yaml.SafeLoader):
+    """Reads dates as texts, as Kubernetes does."""
+
+
+Reader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def things(path):
     with open(path, encoding="utf-8") as text:
-        return [thing for thing in yaml.safe_load_all(text) if thing]
+        return [thing for thing in yaml.load_all(text, Reader) if thing]
 
 
 def one(kind, of):
@@ -51,7 +62,7 @@ def otherwise(said, found, path):
         yield f"{path}: install.yaml says {said!r}, the chart {found!r}"
 
 
-def main(install, rendered):
+def main(install, crds, rendered):
     plain, chart = things(install), things(rendered)
     said, found = one("Deployment", plain), one("Deployment", chart)
     wrong = []
@@ -62,7 +73,10 @@ def main(install, rendered):
     given = [rights(of, account) - OF_LEASES for of, account in zip((plain, chart), accounts)]
     wrong += [f"only install.yaml gives the operator {right}" for right in sorted(given[0] - given[1])]
     wrong += [f"only the chart gives the operator {right}" for right in sorted(given[1] - given[0])]
-    print("\n".join(wrong) or "manifests/install.yaml and the chart install the same operator")
+    ours = {thing["metadata"]["name"]: thing["spec"] for thing in chart if thing["kind"] == "CustomResourceDefinition"}
+    theirs = {thing["metadata"]["name"]: thing["spec"] for thing in things(crds)}
+    wrong += [f"the chart's {name} is not that of crds.yaml" for name in theirs if ours.get(name) != theirs[name]]
+    print("\n".join(wrong) or "manifests/ and the chart install the same")
     sys.exit(bool(wrong))
 
 

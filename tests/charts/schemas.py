@@ -33,8 +33,9 @@ def strict(schema):
             made.setdefault("additionalProperties", False)
     if schema.get("x-kubernetes-int-or-string"):
         made["type"] = ["string", "integer"]
-    made.pop("format", None)
-    made.pop("default", None)
+    # Of no meaning here, and an example may look like a date to this reader of YAML.
+    for key in ("format", "default", "example"):
+        made.pop(key, None)
     return made
 
 
