@@ -1,11 +1,10 @@
 //! What the controllers share: a client, a clock, the counts, and the words they have read already.
 
-use crate::api::Run;
+use crate::glance::Glance;
 use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::settle::Settled;
 use kube::Client;
-use kube::core::DeserializeGuard;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use std::collections::HashMap;
@@ -18,7 +17,7 @@ const WORDS_MAX: usize = 1_000;
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// Runs as a watch has them; good for a hint, never for the truth.
-pub type Runs = Store<DeserializeGuard<Run>>;
+pub type Runs = Store<Glance>;
 
 /// What the controllers share.
 pub struct Context {

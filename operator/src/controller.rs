@@ -9,9 +9,10 @@
 //! ```
 //! Watches only say where to look: what is decided is read from the API server. There is no watch of pods.
 
-use crate::api::{Archive, Pipeline, Run};
+use crate::api::{Archive, Pipeline};
 use crate::build::{ACT, MANAGED_BY};
 use crate::context::Context;
+use crate::glance::Glance;
 use crate::moment::Moment;
 use crate::others::Sibling;
 use crate::reason::Error;
@@ -93,11 +94,10 @@ fn runs(
     changed: mpsc::UnboundedSender<ObjectRef<Guarded<Pipeline>>>,
     stop: oneshot::Receiver<()>,
 ) -> impl Future<Output = ()> + use<> {
-    let (store, seen) = stored::<Run>(scope.api(&context), "Run", &context);
-    let seen = seen.inspect_ok(move |run| {
-        if let Ok(run) = &run.0 {
-            let _ = changed.unbounded_send(within(&run.spec.0.pipeline, run));
-        }
+    let (store, seen) = stored(scope.api(&context), "Run", Glance::prune);
+    let seen = seen.inspect_ok(move |run: &Glance| {
+        // The Pipelines' controller is gone only when this one is about to be.
+        let _ = changed.unbounded_send(within(run.pipeline(), run));
     });
     let jobs = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("!="));
     let (woken, wakes) = mpsc::unbounded();
@@ -105,7 +105,7 @@ fn runs(
     let _ = context.runs.set(store.clone());
     Controller::for_stream(seen, store.clone())
         .with_config(config())
-        .watches_stream(jobs.default_backoff().touched_objects(), |job| owners::<Run>(&job))
+        .watches_stream(jobs.default_backoff().touched_objects(), |job| owners::<Glance>(&job))
         .reconcile_on(wakes)
         .graceful_shutdown_on(stop.map(|_| ()))
         .run(
@@ -128,13 +128,13 @@ fn pipelines(
     changes: mpsc::UnboundedReceiver<ObjectRef<Guarded<Pipeline>>>,
     stop: oneshot::Receiver<()>,
 ) -> impl Future<Output = ()> + use<> {
-    let (store, seen) = stored::<Pipeline>(scope.api(&context), "Pipeline", &context);
+    let (store, seen) = stored::<Guarded<Pipeline>>(scope.api(&context), "Pipeline", prune);
     let polls = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("="));
     let archives = watcher(scope.api::<PartialObjectMeta<Archive>>(&context), watcher::Config::default());
     let readers = store.clone();
     Controller::for_stream(seen, store)
         .with_config(config())
-        .watches_stream(polls.default_backoff().touched_objects(), |job| owners::<Pipeline>(&job))
+        .watches_stream(polls.default_backoff().touched_objects(), |job| owners::<Guarded<Pipeline>>(&job))
         .watches_stream(archives.default_backoff().touched_objects(), move |archive| reading(&readers, &archive))
         .reconcile_on(changes)
         .graceful_shutdown_on(stop.map(|_| ()))
@@ -152,7 +152,7 @@ fn pipelines(
 
 /// Archives: looked at when they change.
 fn archives(context: Arc<Context>, scope: &Scope, stop: oneshot::Receiver<()>) -> impl Future<Output = ()> + use<> {
-    let (store, seen) = stored::<Archive>(scope.api(&context), "Archive", &context);
+    let (store, seen) = stored::<Guarded<Archive>>(scope.api(&context), "Archive", prune);
     Controller::for_stream(seen, store)
         .with_config(config())
         .graceful_shutdown_on(stop.map(|_| ()))
@@ -178,35 +178,34 @@ fn ours(relation: &str) -> watcher::Config {
     watcher::Config::default().labels(&format!("{label}={value},{ACT}{relation}poll"))
 }
 
-/// A watch that keeps what it sees, without what only the API server needs; what cannot be read is counted and kept out.
+/// A watch that keeps what it sees, without what `prune` leaves out.
 fn stored<K>(
-    api: Api<Guarded<K>>,
+    api: Api<K>,
     kind: &'static str,
-    context: &Arc<Context>,
-) -> (Store<Guarded<K>>, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static)
+    prune: impl Fn(&mut K) + Send + 'static,
+) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
-    let metrics = Arc::clone(&context.metrics);
-    let pruned = watcher(api, watcher::Config::default()).default_backoff().modify(move |object| {
-        object.meta_mut().managed_fields = None;
-        if object.0.is_err() {
-            metrics.undecodable(kind);
-        }
-    });
+    let pruned = watcher(api, watcher::Config::default()).default_backoff().modify(prune);
     let seen = pruned.reflect(writer).touched_objects().inspect_err(move |error| {
         tracing::warn!(%error, kind, "the watch failed, and goes on");
     });
     (store, seen)
 }
 
-fn within<K: Resource<DynamicType = ()>>(name: &str, neighbour: &impl ResourceExt) -> ObjectRef<Guarded<K>> {
+/// Leaves out what only the API server needs.
+fn prune(object: &mut impl Resource) {
+    object.meta_mut().managed_fields = None;
+}
+
+fn within<K: Resource<DynamicType = ()>>(name: &str, neighbour: &impl ResourceExt) -> ObjectRef<K> {
     ObjectRef::new(name).within(&neighbour.namespace().unwrap_or_default())
 }
 
 /// Whose Job it is.
-fn owners<K: Resource<DynamicType = ()>>(job: &PartialObjectMeta<Job>) -> Vec<ObjectRef<Guarded<K>>> {
+fn owners<K: Resource<DynamicType = ()>>(job: &PartialObjectMeta<Job>) -> Vec<ObjectRef<K>> {
     let ours = job.owner_references().iter().filter(|owner| owner.kind == K::kind(&()));
     ours.map(|owner| within(&owner.name, job)).collect()
 }
@@ -224,27 +223,15 @@ fn reading(
 }
 
 /// A Run has ended: the first that waits for it is looked at.
-fn wake_next(
-    store: &Store<Guarded<Run>>,
-    run: &Guarded<Run>,
-    now: Moment,
-    woken: &mpsc::UnboundedSender<ObjectRef<Guarded<Run>>>,
-) {
-    let Ok(ended) = &run.0 else { return };
-    let end = ended.status.as_ref().and_then(|status| status.completion_time);
-    if end.is_none_or(|end| now.since(end) > WAKE_SECONDS) {
+fn wake_next(store: &Store<Glance>, ended: &Glance, now: Moment, woken: &mpsc::UnboundedSender<ObjectRef<Glance>>) {
+    if ended.ended().is_none_or(|end| now.since(end) > WAKE_SECONDS) {
         return;
     }
     let all = store.state();
-    let waiting = all.iter().filter_map(|run| run.0.as_ref().ok()).filter(|other| {
-        let sibling = Sibling::of(other);
-        other.namespace() == ended.namespace()
-            && other.spec.0.pipeline == ended.spec.0.pipeline
-            && sibling.is_active()
-            && !sibling.is_started()
-    });
-    if let Some(next) = waiting.min_by_key(|run| (run.creation_timestamp().map(|time| time.0), run.name_any())) {
-        let _ = woken.unbounded_send(within(&next.name_any(), next));
+    let siblings = all.iter().filter(|run| run.namespace() == ended.namespace() && run.pipeline() == ended.pipeline());
+    let waiting = siblings.map(|run| Sibling::from(&**run)).filter(|run| run.is_active() && !run.is_started());
+    if let Some(next) = waiting.min_by_key(|run| (run.created, run.name.clone())) {
+        let _ = woken.unbounded_send(within(&next.name, ended));
     }
 }
 

@@ -17,6 +17,7 @@ pub mod controller;
 pub mod crd;
 pub mod decide;
 pub mod facts;
+pub mod glance;
 pub mod indexes;
 pub mod install;
 pub mod job;

@@ -7,7 +7,7 @@ use crate::decide::{self, Decision, decide};
 use crate::facts::{Facts, JobFact, RunFacts};
 use crate::moment::Moment;
 use crate::observe;
-use crate::reason::Error;
+use crate::reason::{Error, Step};
 use crate::status;
 use kube::ResourceExt;
 
@@ -24,15 +24,7 @@ const CONFLICT_SECONDS: i64 = 1;
 ///
 /// Errors: the call that failed; the Run says so in its condition Degraded, if that can be written.
 pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Option<i64>, Error> {
-    let Some(found) = observe::run(context, namespace, name).await? else { return Ok(None) };
-    let mut run = match found.0 {
-        Ok(run) => run,
-        Err(invalid) => {
-            context.metrics.undecodable("Run");
-            tracing::warn!(error = invalid.error, "a Run does not fit this version of the operator");
-            return Ok(None);
-        }
-    };
+    let Some(mut run) = observe::stored::<Run>(context, namespace, name, Step::ReadRun).await? else { return Ok(None) };
     match go_on(context, &mut run).await {
         Ok(again) => Ok(again.or_else(|| is_active(&run).then_some(RESYNC_SECONDS))),
         // Read again what somebody else wrote.

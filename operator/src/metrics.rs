@@ -3,6 +3,7 @@
 use crate::api::{ConditionType, Phase, RunStatus, condition};
 use crate::moment::Moment;
 use crate::reason::Step;
+use pipeline::schema::Kind;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -165,16 +166,9 @@ impl Metrics {
         self.writes.get_or_create(&ByCall { call: "Event".into() }).inc();
     }
 
-    /// How many calls that change something there were, events aside.
-    pub fn writes(&self) -> u64 {
-        use Step::{CreateJob, CreateRun, CreateWords, DeleteJob, DeleteRun, PatchJob, WriteStatus};
-        let steps = [CreateWords, CreateJob, PatchJob, DeleteJob, CreateRun, DeleteRun, WriteStatus];
-        steps.iter().map(|step| self.writes.get_or_create(&ByCall { call: format!("{step:?}") }).get()).sum()
-    }
-
     /// An object that could not be read.
-    pub fn undecodable(&self, kind: &'static str) {
-        self.undecodable.get_or_create(&ByKind { kind }).inc();
+    pub fn undecodable(&self, kind: &str) {
+        self.undecodable.get_or_create(&ByKind { kind: known_kind(kind) }).inc();
     }
 
     /// Runs by phase, as the watch has them.
@@ -219,6 +213,11 @@ impl Metrics {
     pub fn polled(&self, outcome: &'static str) {
         self.polls.get_or_create(&ByOutcome { outcome }).inc();
     }
+}
+
+/// The kind as a label: one of ours.
+fn known_kind(kind: &str) -> &'static str {
+    Kind::ALL.into_iter().map(Kind::word).find(|known| *known == kind).unwrap_or("Other")
 }
 
 /// Registers a metric under its name without `_total`, which the text format appends to counters.

@@ -6,6 +6,7 @@ use crate::build::{QUEUE, RUN_UID, WORDS_KEY, words_name};
 use crate::context::Context;
 use crate::decide::may_have_left_a_job;
 use crate::facts::{Act, Facts, How, JobFact, Kept, Others, RunFacts, Start, UnderWay, Words};
+use crate::glance::Glance;
 use crate::job;
 use crate::moment::Moment;
 use crate::others::{Sibling, others};
@@ -15,11 +16,15 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use pipeline::spec::Concurrency;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
 
-/// Pods of one page of a list.
+/// Objects of one page of a list.
 const PAGE: u32 = 500;
+/// The selector of Runs that have not ended.
+const NOT_ENDED: &str = ",status.phase!=Complete,status.phase!=Failed";
 /// Most pages of pods that are looked through for one that ran out of memory.
 const PAGES_MAX: usize = 40;
 
@@ -35,10 +40,23 @@ pub fn run_facts(run: &Run) -> RunFacts {
     }
 }
 
-/// A Run as it is stored now: `None` where it is gone.
-pub async fn run(context: &Context, namespace: &str, name: &str) -> Result<Option<DeserializeGuard<Run>>, Error> {
-    let runs: Api<DeserializeGuard<Run>> = Api::namespaced(context.client.clone(), namespace);
-    runs.get_opt(name).await.during(Step::ReadRun)
+/// An object as it is stored now: `None` where it is gone, and where it does not fit this version of the operator, which is
+/// counted and leaves it alone.
+pub async fn stored<K>(context: &Context, namespace: &str, name: &str, step: Step) -> Result<Option<K>, Error>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<DeserializeGuard<K>> = Api::namespaced(context.client.clone(), namespace);
+    let Some(found) = api.get_opt(name).await.during(step)? else { return Ok(None) };
+    match found.0 {
+        Ok(object) => Ok(Some(object)),
+        Err(invalid) => {
+            let kind = K::kind(&()).into_owned();
+            tracing::warn!(kind, error = invalid.error, "an object does not fit this version of the operator");
+            context.metrics.undecodable(&kind);
+            Ok(None)
+        }
+    }
 }
 
 /// What the Run's phase needs to know.
@@ -142,18 +160,15 @@ async fn siblings(context: &Context, run: &Run, pipeline: &Pipeline) -> Result<O
     if concurrency == Concurrency::Forbid
         && let Some(runs) = context.runs.get()
     {
-        let known: Vec<Sibling> = runs
-            .state()
-            .iter()
-            .filter_map(|run| run.0.as_ref().ok())
-            .filter(|other| other.namespace() == run.namespace() && other.spec.0.pipeline == run.spec.0.pipeline)
-            .map(Sibling::of)
-            .collect();
+        let all = runs.state();
+        let of_pipeline =
+            all.iter().filter(|other| other.namespace() == run.namespace() && other.pipeline() == run.spec.0.pipeline);
+        let known: Vec<Sibling> = of_pipeline.map(|other| Sibling::from(&**other)).collect();
         if let found @ Others::Before(_) = others(&own, &known, concurrency) {
             return Ok(found);
         }
     }
-    let known: Vec<Sibling> = of_pipeline(context, pipeline).await?.iter().map(Sibling::of).collect();
+    let known = of_pipeline(context, pipeline, NOT_ENDED, |other| Sibling::from(other)).await?;
     Ok(others(&own, &known, concurrency))
 }
 
@@ -163,13 +178,25 @@ pub fn concurrency(pipeline: &Pipeline) -> Concurrency {
     schedule.and_then(|schedule| schedule.concurrency).unwrap_or(Concurrency::Forbid)
 }
 
-/// All Runs of a Pipeline as they are stored now; those that cannot be read are left out.
-pub async fn of_pipeline(context: &Context, pipeline: &Pipeline) -> Result<Vec<Run>, Error> {
+/// Runs of a Pipeline as they are stored now, page by page, each as `take` wants it; `more` is a selector of fields.
+pub async fn of_pipeline<T>(
+    context: &Context,
+    pipeline: &Pipeline,
+    more: &str,
+    take: impl Fn(&Glance) -> T,
+) -> Result<Vec<T>, Error> {
     let namespace = pipeline.namespace().unwrap_or_default();
-    let runs: Api<DeserializeGuard<Run>> = Api::namespaced(context.client.clone(), &namespace);
-    let selected = ListParams::default().fields(&format!("spec.pipeline={}", pipeline.name_any()));
-    let list = runs.list(&selected).await.during(Step::ReadRuns)?;
-    Ok(list.items.into_iter().filter_map(|run| run.0.ok()).collect())
+    let runs: Api<Glance> = Api::namespaced(context.client.clone(), &namespace);
+    let mut page = ListParams::default().fields(&format!("spec.pipeline={}{more}", pipeline.name_any())).limit(PAGE);
+    let mut taken = Vec::new();
+    loop {
+        let list = runs.list(&page).await.during(Step::ReadRuns)?;
+        taken.extend(list.items.iter().map(&take));
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(taken),
+        }
+    }
 }
 
 /// The Job of an act as it is stored now.

@@ -66,9 +66,7 @@ async fn answer(context: &Context, scope: &Scope, request: &Request<Incoming>) -
 
 fn metrics(context: &Context) -> String {
     if let Some(runs) = context.runs.get() {
-        let all = runs.state();
-        let phase = |run: &Run| run.status.as_ref().map(|status| status.phase).unwrap_or_default();
-        context.metrics.runs(all.iter().filter_map(|run| run.0.as_ref().ok()).map(phase));
+        context.metrics.runs(runs.state().iter().map(|run| run.phase()));
     }
     context.metrics.text()
 }

@@ -1,10 +1,11 @@
 //! What a Pipeline needs next: its words judged, a Run for a scheduled time or a new version of its archive, a poll, old Runs
 //! removed. Pure, like `decide` for Runs; one decision is one call, and a start is one create and the status that tells of it.
 
-use crate::api::{ConditionType, Phase, PipelineStatus, Poll, Run};
+use crate::api::{ConditionType, Phase, PipelineStatus, Poll};
 use crate::condition::{Said, set};
 use crate::decide::Note;
 use crate::facts::JobFact;
+use crate::glance::Glance;
 use crate::moment::Moment;
 use crate::others::Sibling;
 use crate::reason::Reason;
@@ -62,13 +63,12 @@ pub struct RunSeen {
 
 impl RunSeen {
     /// A Run as it is stored.
-    pub fn of(run: &Run, pipeline_uid: &str) -> Self {
-        let status = run.status.as_ref();
+    pub fn of(run: &Glance, pipeline_uid: &str) -> Self {
         Self {
-            run: Sibling::of(run),
+            run: Sibling::from(run),
             is_own: run.owner_references().iter().any(|owner| owner.uid == pipeline_uid),
-            ended: status.and_then(|status| status.completion_time),
-            source: status.and_then(|status| status.source.as_ref()).map(|source| source.version.clone()),
+            ended: run.ended(),
+            source: run.source().map(str::to_owned),
         }
     }
 }
@@ -105,7 +105,7 @@ pub fn decide(facts: &PipelineFacts, now: Moment) -> Need {
     if !matches!(polled, Need::Rest(_)) {
         return polled;
     }
-    if let Some(forgotten) = forgotten(facts) {
+    if let Some(forgotten) = forgotten(facts).filter(|_| makes_runs(&facts.spec)) {
         return forgotten;
     }
     let young = facts.runs.iter().map(|seen| SHOW_SECONDS - now.since(seen.run.created)).filter(|left| *left > 0).min();
@@ -114,6 +114,11 @@ pub fn decide(facts: &PipelineFacts, now: Moment) -> Need {
         _ => None,
     });
     Need::Rest(times.chain(young).min())
+}
+
+/// Whether Runs come of it without anybody's doing.
+pub fn makes_runs(spec: &PipelineSpec) -> bool {
+    spec.schedule.is_some() || spec.on_change.is_some()
 }
 
 /// The status as it should be, apart from what is started.

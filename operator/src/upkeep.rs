@@ -11,11 +11,10 @@ use crate::observe;
 use crate::reason::{During, Error, Reason, Step};
 use crate::settle::{self, Settled};
 use crate::status;
-use crate::timetable::{Need, PipelineFacts, RunSeen, decide};
+use crate::timetable::{Need, PipelineFacts, RunSeen, decide, makes_runs};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Patch, PatchParams};
-use kube::core::DeserializeGuard;
 use kube::{Api, Resource, ResourceExt};
 
 /// Most decisions of one look.
@@ -25,24 +24,16 @@ const NEEDS_MAX: usize = 32;
 ///
 /// Errors: the call that failed.
 pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Option<i64>, Error> {
-    let pipelines: Api<DeserializeGuard<Pipeline>> = Api::namespaced(context.client.clone(), namespace);
-    let Some(found) = pipelines.get_opt(name).await.during(Step::ReadPipeline)? else { return Ok(None) };
-    let mut pipeline = match found.0 {
-        Ok(pipeline) => pipeline,
-        Err(invalid) => {
-            context.metrics.undecodable("Pipeline");
-            tracing::warn!(error = invalid.error, "a Pipeline does not fit this version of the operator");
-            return Ok(None);
-        }
-    };
+    let found = observe::stored::<Pipeline>(context, namespace, name, Step::ReadPipeline).await?;
+    let Some(mut pipeline) = found else { return Ok(None) };
     for _ in 0..NEEDS_MAX {
         if pipeline.metadata.deletion_timestamp.is_some() {
             return Ok(None);
         }
-        let (facts, settled) = facts(context, &pipeline).await?;
+        let (facts, settled) = Box::pin(facts(context, &pipeline)).await?;
         let need = decide(&facts, context.now());
         tracing::debug!(?need, "decided");
-        match go_on(context, &mut pipeline, settled.as_ref(), need).await {
+        match Box::pin(go_on(context, &mut pipeline, settled.as_ref(), need)).await {
             Ok(Some(again)) => return Ok(again),
             Ok(None) => {}
             Err(error) if error.is_conflict() => return Ok(Some(1)),
@@ -66,7 +57,6 @@ async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts,
         }
     };
     let uid = pipeline.uid().unwrap_or_default();
-    let runs = observe::of_pipeline(context, pipeline).await?;
     let status = pipeline.status.clone().unwrap_or_default();
     let facts = PipelineFacts {
         name: pipeline.name_any(),
@@ -74,12 +64,26 @@ async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts,
         created: pipeline.creation_timestamp().as_ref().map(Moment::of).unwrap_or_default(),
         spec: pipeline.spec.0.clone(),
         accepted: settled.as_ref().map(|_| ()).map_err(Clone::clone),
-        runs: runs.iter().map(|run| RunSeen::of(run, &uid)).collect(),
+        runs: runs(context, pipeline, &uid).await?,
         poll: poll_fact(context, pipeline, &status, &uid).await?,
         status,
         uid,
     };
     Ok((facts, settled.ok()))
+}
+
+/// The Pipeline's Runs. Where they are only shown, as the watch has them; where a Run may be made or removed, as they are.
+async fn runs(context: &Context, pipeline: &Pipeline, uid: &str) -> Result<Vec<RunSeen>, Error> {
+    match context.runs.get().filter(|_| !makes_runs(&pipeline.spec.0)) {
+        Some(known) => {
+            let all = known.state();
+            let ours = all
+                .iter()
+                .filter(|run| run.namespace() == pipeline.namespace() && run.pipeline() == pipeline.name_any());
+            Ok(ours.map(|run| RunSeen::of(run, uid)).collect())
+        }
+        None => observe::of_pipeline(context, pipeline, "", |run| RunSeen::of(run, uid)).await,
+    }
 }
 
 /// The Job of the poll that is under way.
@@ -181,16 +185,8 @@ async fn poll(
 ///
 /// Errors: the call that failed.
 pub async fn look_at_archive(context: &Context, namespace: &str, name: &str) -> Result<Option<i64>, Error> {
-    let archives: Api<DeserializeGuard<Archive>> = Api::namespaced(context.client.clone(), namespace);
-    let Some(found) = archives.get_opt(name).await.during(Step::ReadArchive)? else { return Ok(None) };
-    let archive = match found.0 {
-        Ok(archive) => archive,
-        Err(invalid) => {
-            context.metrics.undecodable("Archive");
-            tracing::warn!(error = invalid.error, "an Archive does not fit this version of the operator");
-            return Ok(None);
-        }
-    };
+    let found = observe::stored::<Archive>(context, namespace, name, Step::ReadArchive).await?;
+    let Some(archive) = found else { return Ok(None) };
     let said = match settle::settle_archive(&archive) {
         Ok(()) => Said::yes(ConditionType::Accepted, Reason::Accepted, ""),
         Err(sentences) => Said::no(ConditionType::Accepted, Reason::WordsRefused, sentences.join("\n")),

@@ -244,7 +244,7 @@ impl Store {
         let below = format!("{path}/");
         let wanted = |object: &Value| {
             let pipeline =
-                query.split("spec.pipeline%3D").nth(1).map(|rest| rest.split('&').next().unwrap_or_default());
+                query.split("spec.pipeline%3D").nth(1).map(|rest| rest.split(['&', '%']).next().unwrap_or_default());
             let job = query.split("controller-uid%3D").nth(1).map(|rest| rest.split('&').next().unwrap_or_default());
             pipeline.is_none_or(|name| object["spec"]["pipeline"] == json!(name))
                 && job

@@ -1,0 +1,147 @@
+//! What the watch keeps of a Run: fifty thousand of them are held in memory, and none of them is decided by.
+//!
+//! A Run whose words do not fit this version of the operator fits here too, so that one of them never stops the watch.
+
+use crate::api::{Phase, Run};
+use crate::moment::Moment;
+use crate::others::Sibling;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// A Run, as far as it says where to look.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Glance {
+    metadata: ObjectMeta,
+    spec: Spec,
+    status: Status,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    pipeline: String,
+    suspend: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    phase: String,
+    completion_time: Option<Moment>,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Source {
+    version: Option<String>,
+}
+
+impl Glance {
+    /// Name of its Pipeline.
+    pub fn pipeline(&self) -> &str {
+        &self.spec.pipeline
+    }
+
+    /// Where it stands; Pending for a word of another version of the operator.
+    pub fn phase(&self) -> Phase {
+        Phase::ALL.into_iter().find(|phase| phase.word() == self.status.phase).unwrap_or_default()
+    }
+
+    /// When it ended.
+    pub fn ended(&self) -> Option<Moment> {
+        self.status.completion_time
+    }
+
+    /// The source version that it read, if that was not left out.
+    pub fn source(&self) -> Option<&str> {
+        self.status.source.version.as_deref()
+    }
+
+    /// Leaves nothing of its metadata but what says which Run it is.
+    pub fn prune(&mut self) {
+        let meta = std::mem::take(&mut self.metadata);
+        self.metadata = ObjectMeta {
+            name: meta.name,
+            namespace: meta.namespace,
+            uid: meta.uid,
+            resource_version: meta.resource_version,
+            creation_timestamp: meta.creation_timestamp,
+            deletion_timestamp: meta.deletion_timestamp,
+            ..ObjectMeta::default()
+        };
+        self.status.source = Source::default();
+        self.spec.pipeline.shrink_to_fit();
+        self.status.phase.shrink_to_fit();
+    }
+}
+
+impl From<&Glance> for Sibling {
+    fn from(run: &Glance) -> Self {
+        Self {
+            created: run.creation_timestamp().as_ref().map(Moment::of).unwrap_or_default(),
+            name: run.name_any(),
+            uid: run.uid().unwrap_or_default(),
+            phase: run.phase(),
+            suspended: run.spec.suspend,
+            going: run.metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+impl Resource for Glance {
+    type DynamicType = ();
+    type Scope = <Run as Resource>::Scope;
+
+    fn kind(dynamic: &()) -> Cow<'_, str> {
+        Run::kind(dynamic)
+    }
+
+    fn group(dynamic: &()) -> Cow<'_, str> {
+        Run::group(dynamic)
+    }
+
+    fn version(dynamic: &()) -> Cow<'_, str> {
+        Run::version(dynamic)
+    }
+
+    fn plural(dynamic: &()) -> Cow<'_, str> {
+        Run::plural(dynamic)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn any_run_fits_and_little_of_it_stays() {
+        let stored = json!({
+            "apiVersion": "fleetloom.dev/v1alpha1", "kind": "Run",
+            "metadata": {"name": "a", "namespace": "fleet", "uid": "u", "managedFields": [{"manager": "m"}],
+                         "annotations": {"long": "text"}, "creationTimestamp": "2026-11-24T18:00:00Z"},
+            "spec": {"pipeline": "stops", "fromTheFuture": {"x": 1}},
+            "status": {"phase": "Dreaming", "conditions": [{"type": "Odd"}], "completionTime": "2026-11-24T18:00:05Z"},
+        });
+        let mut run: Glance = serde_json::from_value(stored).unwrap();
+        run.prune();
+        assert_eq!((run.pipeline(), run.phase(), run.ended()), ("stops", Phase::Pending, Some(Moment(1_795_543_205))));
+        assert!(run.metadata.managed_fields.is_none() && run.metadata.annotations.is_none());
+        assert_eq!(Sibling::from(&run).name, "a");
+        let bare: Glance =
+            serde_json::from_value(json!({"metadata": {"name": "b"}, "spec": {"pipeline": "stops"}})).unwrap();
+        assert_eq!((bare.phase(), bare.ended()), (Phase::Pending, None));
+    }
+}
