@@ -10,7 +10,7 @@ const KUBERNETES: &str = "1.34.4";
 /// A program's path.
 ///
 /// Errors: it is nowhere.
-pub(super) fn find(name: &str) -> Result<PathBuf> {
+pub fn find(name: &str) -> Result<PathBuf> {
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let cache = variable("HOME").unwrap_or_default().join(".cache/fleetloom");

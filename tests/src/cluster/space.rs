@@ -215,7 +215,8 @@ impl Marks {
 /// Why there can be no node in this folder, if so.
 fn impossible(folder: &Path) -> Option<Trouble> {
     if !geteuid().is_root() {
-        let why = "a node needs root, for its mounts, interfaces and control groups; `make test-local` is without such tests";
+        let why =
+            "a node needs root, for its mounts, interfaces and control groups; `make test-local` is without such tests";
         return Some(Trouble::new(why));
     }
     let hidden = HIDDEN.iter().find(|hidden| folder.starts_with(hidden))?;
