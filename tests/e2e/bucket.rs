@@ -40,35 +40,43 @@ fn asked(server: &Server, before: usize) -> BTreeMap<String, usize> {
     counts
 }
 
-#[test]
-fn the_ur3_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run_publishes_nothing() {
+/// An example through buckets: its tables as from a folder, few requests, and no second version of what did not change.
+fn example_through_buckets(name: &str, tables: &[&str], requests_max: [usize; 2]) {
     let (place, server) = (Place::new(), server());
-    let folder = python::repository().join("manifests/examples/ur3");
-    let words = example(&place, "ur3");
+    let folder = python::repository().join("manifests/examples").join(name);
+    let words = example(&place, name);
     program::run(&place.words(&words)).expect(0);
-    server.put_folder("telemetry", "ur3/", &folder);
-    let words = change(&words, &format!("url: \"file://{}/\"", folder.display()), &store(&server, "telemetry", "ur3"));
-    let words = ["ur3-stops", "ur3-before-stops"].iter().fold(words, |words, table| {
+    server.put_folder("telemetry", &format!("{name}/"), &folder);
+    let words = change(&words, &format!("url: \"file://{}/\"", folder.display()), &store(&server, "telemetry", name));
+    let words = tables.iter().fold(words, |words, table| {
         let from = format!("url: file://{}/{table}/", place.folder().display());
         change(&words, &from, &store(&server, "features", table))
     });
     let file = place.words(&words);
-    let before = server.requests().len();
-    run(&server, &file).expect(0).says("published");
-    let first = asked(&server, before);
-    for table in ["ur3-stops", "ur3-before-stops"] {
+    for (said, most) in ["published", "nothing"].into_iter().zip(requests_max) {
+        let before = server.requests().len();
+        run(&server, &file).expect(0).says(said);
+        let asked = asked(&server, before);
+        println!("{name}, {said}: {asked:?}");
+        assert!(asked.values().sum::<usize>() <= most, "{asked:?}");
+    }
+    for table in tables {
         let through_bucket = server.files("features").join(table);
         assert_eq!(python::digest(&through_bucket), python::digest(&place.path(table)), "{table}");
+        let versions = std::fs::read_dir(through_bucket.join("_delta_log")).unwrap().flatten();
+        assert_eq!(versions.filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);
     }
-    let before = server.requests().len();
-    run(&server, &file).expect(0).says("nothing");
-    let second = asked(&server, before);
-    println!("requests of a first run of two pipelines: {first:?}\nof a second: {second:?}");
-    // Each new table tries its store out, in some 40 requests.
-    assert!(first.values().sum::<usize>() <= 170, "1,498 members, one shard a table: {first:?}");
-    assert!(second.values().sum::<usize>() <= 80, "{second:?}");
-    let versions = std::fs::read_dir(server.files("features").join("ur3-stops/_delta_log")).unwrap();
-    assert_eq!(versions.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);
+}
+
+// Each new table tries its store out, in some 40 requests.
+#[test]
+fn the_ur3_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run_publishes_nothing() {
+    example_through_buckets("ur3", &["ur3-stops", "ur3-before-stops"], [170, 80]);
+}
+
+#[test]
+fn the_comma_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run_publishes_nothing() {
+    example_through_buckets("comma", &["comma-drive"], [90, 40]);
 }
 
 #[test]
