@@ -1,7 +1,7 @@
 //! What a node could leave on a machine: first by its own marks, then whatever of the machine a careless node changes.
 
 use super::pods::{self, names};
-use super::space::Marks;
+use super::space::{self, Marks};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,19 +43,19 @@ impl Marks {
     pub fn traces(&self) -> Traces {
         let mut found: Traces = pods::all().filter(|process| self.own(process)).map(|it| shown(&it)).collect();
         found.extend(groups().filter(|group| group.contains(&self.group)).map(|group| format!("group {group}")));
-        let interface = Path::new("/sys/class/net").join(&self.interface);
-        let paths = [interface, self.folder.clone()].into_iter().filter(|path| path.exists());
-        found.extend(paths.map(|path| path.display().to_string()));
+        let interface = space::index(&self.interface).filter(|index| *index == self.index);
+        found.extend(interface.map(|_| format!("interface {}", self.interface)));
+        found.extend(self.folder.exists().then(|| format!("folder {}", self.folder.display())));
         found
     }
 
-    /// Whether a process is the node's: in its namespace, in the control group of its pods, or started with its folder.
+    /// Whether a process is the node's: it has the variable, or is in the control group of the pods.
     fn own(&self, process: &Path) -> bool {
-        let read = |file| fs::read_to_string(process.join(file)).unwrap_or_default();
-        let namespace = fs::read_link(process.join("ns/pid")).unwrap_or_default();
-        namespace.display().to_string() == self.processes
-            || read("cgroup").contains(&self.group)
-            || read("cmdline").contains(&*self.folder.to_string_lossy())
+        let has = |file, text: &str| {
+            let bytes = fs::read(process.join(file)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).contains(text)
+        };
+        has("environ", &format!("{}={}", space::NODE, self.group)) || has("cgroup", &self.group)
     }
 }
 
