@@ -1,7 +1,14 @@
 //! etcd and an API server alone, as tests of the operator use them.
 
-use fleetloom_tests::cluster::ControlPlane;
+use fleetloom_tests::cluster::{ControlPlane, Kubectl, has_condition};
+use fleetloom_tests::program::Running;
+use rustix::process::Signal;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A kind that counts what it is told to, with a rule of its own.
 const KIND: &str = "
@@ -32,9 +39,7 @@ fn a_control_plane_keeps_its_own_kinds_judges_their_rules_and_leaves_nothing() {
     let folder = plane.folder().to_owned();
     let kubectl = plane.kubectl();
     kubectl.apply(KIND).unwrap();
-    kubectl
-        .until("crd", "gauges.test.fleetloom.dev", |kind| fleetloom_tests::cluster::has_condition(kind, "Established"))
-        .unwrap();
+    kubectl.until("crd", "gauges.test.fleetloom.dev", |kind| has_condition(kind, "Established")).unwrap();
     let gauge = |most: u32| {
         format!("{{apiVersion: test.fleetloom.dev/v1, kind: Gauge, metadata: {{name: one}}, spec: {{most: {most}}}}}")
     };
@@ -47,12 +52,40 @@ fn a_control_plane_keeps_its_own_kinds_judges_their_rules_and_leaves_nothing() {
     assert_eq!(kubectl.get("gauge", "one").unwrap(), None);
     plane.end().unwrap();
     assert!(!folder.exists());
-    let ours = |path: &std::path::Path| {
-        let started_with = fs::read(path.join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&started_with).contains(&*folder.to_string_lossy())
+    assert_eq!(started_with(&folder), Vec::<PathBuf>::new());
+}
+
+/// The processes that were started with a folder.
+fn started_with(folder: &Path) -> Vec<PathBuf> {
+    let with = |process: &PathBuf| {
+        let words = fs::read(process.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(&*folder.to_string_lossy())
     };
-    let left: Vec<_> = fs::read_dir("/proc").unwrap().flatten().map(|it| it.path()).filter(|it| ours(it)).collect();
-    assert!(left.is_empty(), "{left:?}");
+    fs::read_dir("/proc").expect("/proc is there").flatten().map(|it| it.path()).filter(with).collect()
+}
+
+#[test]
+fn a_control_plane_goes_with_its_starter_even_when_that_one_is_killed() {
+    let folder = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fleetloom-cluster"));
+    command.arg("api").env("TMPDIR", folder.path());
+    let starter = Running::start(command);
+    let kubeconfig = || {
+        let run = fs::read_dir(folder.path()).ok()?.flatten().next()?.path();
+        Some(run.join("certificates/admin.kubeconfig")).filter(|path| path.exists())
+    };
+    assert!(starter.wait_until(|| kubeconfig().is_some()));
+    let kubectl = Kubectl::new(&kubeconfig().unwrap()).unwrap();
+    kubectl.until("namespace", "default", |_| true).unwrap();
+    assert!(started_with(folder.path()).len() >= 2, "etcd and the API server");
+    starter.signal(Signal::KILL);
+    assert_eq!(starter.finish().code(), 137);
+    let until = Instant::now() + Duration::from_secs(60);
+    let left = || (started_with(folder.path()), fs::read_dir(folder.path()).unwrap().count());
+    while left() != (Vec::new(), 0) && Instant::now() < until {
+        thread::park_timeout(Duration::from_millis(20));
+    }
+    assert_eq!(left(), (Vec::new(), 0));
 }
 
 #[test]

@@ -28,6 +28,7 @@
 //! words.rs      the configuration files of the node's parts
 //! image.rs      images from folders and from the Containerfile
 //! kubectl.rs    calls with typed results
+//! pods.rs       processes of pods, to be signalled
 //! traces.rs     what of a node could be left on a machine
 //! ```
 
@@ -39,6 +40,7 @@ mod image;
 mod kubectl;
 mod node;
 mod part;
+mod pods;
 mod programs;
 mod space;
 mod traces;
@@ -50,7 +52,8 @@ pub use folder::empty;
 pub use image::{Image, Images};
 pub use kubectl::{Kubectl, has_condition};
 pub use node::Cluster;
-pub use programs::find as program;
+pub use pods::signal;
+pub use programs::find;
 pub use space::{Marks, kept};
 pub use traces::{Traces, machine};
 

@@ -2,7 +2,7 @@
 //! project's own images; the keys of the buckets in Secrets; only pods that meet the restricted Pod Security Standard.
 
 use super::shared;
-use fleetloom_tests::cluster::{Images, Kubectl, has_condition, program};
+use fleetloom_tests::cluster::{Images, Kubectl, find, has_condition};
 use fleetloom_tests::place::Place;
 use fleetloom_tests::python;
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ fn operator() {
 /// Installs or upgrades the chart with this project's images.
 pub(super) fn helm(verb: &[&str]) {
     let chart = python::repository().join("helm");
-    let mut command = Command::new(program("helm").unwrap());
+    let mut command = Command::new(find("helm").unwrap());
     command.args(verb).arg(chart).args(["--namespace", OPERATOR]);
     for value in [
         "image.repository=localhost/fleetloom-operator",

@@ -2,7 +2,8 @@
 //! memory, logs, tokens, and the API server's address inside a pod.
 
 use super::shared;
-use fleetloom_tests::cluster::{Kubectl, has_condition};
+use fleetloom_tests::cluster::{self, Kubectl, has_condition};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// A namespace of a test's own, with the service account that pods need.
@@ -19,13 +20,22 @@ fn container(command: &[&str]) -> Value {
     json!({"name": "probe", "image": "fleetloom.dev/probe:1", "imagePullPolicy": "Never", "command": command})
 }
 
-/// Runs a pod to its end and gives it.
-fn run(kubectl: &Kubectl, name: &str, container: &Value) -> Value {
+/// Makes a pod.
+fn start(kubectl: &Kubectl, name: &str, container: &Value) {
     let spec = json!({"restartPolicy": "Never", "containers": [container]});
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec});
     kubectl.apply(&pod.to_string()).expect("a pod can be made");
-    let ended = |pod: &Value| ["Succeeded", "Failed"].iter().any(|end| pod["status"]["phase"] == *end);
+}
+
+/// Runs a pod to its end and gives it.
+fn run(kubectl: &Kubectl, name: &str, container: &Value) -> Value {
+    start(kubectl, name, container);
     kubectl.until("pod", name, ended).expect("it ends")
+}
+
+/// Whether a pod will not run any more.
+fn ended(pod: &Value) -> bool {
+    ["Succeeded", "Failed"].iter().any(|end| pod["status"]["phase"] == *end)
 }
 
 /// How a pod's one container ended.
@@ -88,6 +98,19 @@ fn a_pod_that_takes_more_memory_than_it_may_is_seen_as_such() {
     grows["resources"] = json!({"limits": {"memory": "32Mi"}});
     let pod = run(&namespace("memory"), "grows", &grows);
     assert_eq!((&end(&pod)["reason"], &end(&pod)["exitCode"]), (&json!("OOMKilled"), &json!(137)), "{pod}");
+}
+
+#[test]
+fn a_process_in_a_pod_can_be_signalled_from_outside() {
+    let kubectl = namespace("signals");
+    for (name, signal, code) in [("term", Signal::TERM, 143), ("kill", Signal::KILL, 137)] {
+        start(&kubectl, name, &container(&["/program", "wait"]));
+        let running = |pod: &Value| pod["status"]["containerStatuses"][0]["state"]["running"].is_object();
+        let pod = kubectl.until("pod", name, running).unwrap();
+        cluster::signal(&pod, signal).unwrap();
+        let pod = kubectl.until("pod", name, ended).unwrap();
+        assert_eq!(end(&pod)["exitCode"], code, "{pod}");
+    }
 }
 
 #[test]

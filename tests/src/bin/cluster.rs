@@ -1,7 +1,7 @@
 //! `fleetloom-cluster`: a Kubernetes node of this machine's own for trying things out, by the harness of the tests. Not for
 //! production: its disk may lose everything, and its certificates last two days.
 
-use fleetloom_tests::cluster::{self, Cluster, Image, Marks, Trouble};
+use fleetloom_tests::cluster::{self, Cluster, ControlPlane, Image, Marks, Trouble};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ fleetloom-cluster up [FOLDER]       start it; stdout says what to type, Ctrl-C t
 fleetloom-cluster down [FOLDER]     end it; nothing of it is left
 fleetloom-cluster status [FOLDER]   is it there, and what runs on it; 1 if it is not
 fleetloom-cluster load ARCHIVE      give the image in a tar to the one in the usual folder
+fleetloom-cluster api               etcd and an API server alone, without root, until Ctrl-C
 fleetloom-cluster help
 
 FOLDER holds its data, certificates and logs while it is up: ~/.cache/fleetloom/cluster unless it is given.
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         ["down", folder] => down(folder.as_ref()),
         ["status"] => status(&usual()),
         ["status", folder] => status(folder.as_ref()),
+        ["api"] => api(),
         ["load", archive] => load(archive.as_ref()),
         ["help" | "--help" | "-h"] => said(HELP),
         _ => Err(Trouble::new(format!(
@@ -59,7 +61,7 @@ fn up(folder: &Path) -> cluster::Result<()> {
     cluster.keep()?;
     eprintln!("The S3 server at {endpoint} has the buckets telemetry (with versions) and features. Type:\n");
     said(&format!(
-        "export KUBECONFIG={kubeconfig}\nexport PATH=$PATH:{programs}\n\
+        "export KUBECONFIG={kubeconfig}\nexport PATH={programs}:$PATH\n\
          export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={}\n",
         keys.id, keys.secret
     ))
@@ -71,6 +73,16 @@ fn down(folder: &Path) -> cluster::Result<()> {
         Some(node) => node.end()?,
     }
     Ok(())
+}
+
+fn api() -> cluster::Result<()> {
+    let plane = ControlPlane::start()?;
+    said(&format!("export KUBECONFIG={}\n", plane.kubectl().kubeconfig().display()))?;
+    eprintln!("Ctrl-C ends it.");
+    loop {
+        // Its guards see the end of this process, and end it too.
+        std::thread::park();
+    }
 }
 
 fn load(archive: &Path) -> cluster::Result<()> {

@@ -159,12 +159,19 @@ impl Memory {
     /// Errors: one of them ended, or it does not before the deadline.
     pub(super) fn wait(&mut self) -> Result<()> {
         let waited = wait::until("the API server answers", DEADLINE, POLL, || {
-            self.etcd.alive()?;
-            self.api.alive()?;
+            self.alive()?;
             let ready = self.kubectl.raw("/readyz").is_ok();
             Ok((ready && self.kubectl.get("namespace", "default").is_ok_and(|found| found.is_some())).then_some(()))
         });
         waited.map_err(|error| Trouble::new(format!("{error}\n{}", self.api.said())))
+    }
+
+    /// Insists that both are still running.
+    ///
+    /// Errors: one ended; the last lines of its log.
+    pub(super) fn alive(&mut self) -> Result<()> {
+        self.etcd.alive()?;
+        self.api.alive()
     }
 
     /// Ends both.

@@ -7,7 +7,7 @@ use super::image::Image;
 use super::part::Part;
 use super::space::{Marks, Space, done};
 use super::words::{self, NODE};
-use super::{Kubectl, On, Result, folder, kubectl, programs, wait};
+use super::{Kubectl, On, Result, Trouble, folder, kubectl, programs, wait};
 use crate::bucket::{Server, Versions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -141,12 +141,18 @@ impl Cluster {
     /// Waits until the node is ready and the controllers have made what pods need.
     fn wait(&mut self) -> Result<()> {
         let kubectl = self.memory.kubectl.clone();
-        wait::until("the node is ready", DEADLINE, POLL, || {
+        let waited = wait::until("the node is ready", DEADLINE, POLL, || {
+            self.memory.alive()?;
             self.parts.iter_mut().try_for_each(Part::alive)?;
             let found = |kind, name| kubectl.get(kind, name).ok().flatten();
             let ready = found("node", NODE)
                 .is_some_and(|node| node["spec"]["taints"].is_null() && kubectl::has_condition(&node, "Ready"));
             Ok((ready && found("serviceaccount", "default").is_some()).then_some(()))
+        });
+        // The logs go with the node: what they say last must be said now.
+        waited.map_err(|error| {
+            let said: Vec<_> = self.parts.iter().map(Part::said).collect();
+            Trouble::new(format!("{error}\n{}", said.join("\n")))
         })
     }
 }

@@ -17,6 +17,9 @@ const POLL: Duration = Duration::from_millis(5);
 /// How much of a log is shown when its part ended too early, lines.
 const SHOWN: usize = 15;
 
+/// How much of a line, characters: containerd begins with all its settings in one.
+const WIDE: usize = 240;
+
 /// Runs a program and kills it when the pipe on stdin is closed, which the kernel does for whoever held it, however they ended.
 /// Then it removes the folder that it was given, if any. Only what still runs is killed: a number that is free may be another's.
 const GUARD: &str = r#"
@@ -75,15 +78,15 @@ impl Part {
     pub(super) fn alive(&mut self) -> Result<()> {
         match self.child.try_wait().on(self.name)? {
             None => Ok(()),
-            Some(status) => Err(Trouble::new(format!("{} ended with {status}; it said:\n{}", self.name, self.said()))),
+            Some(status) => Err(Trouble::new(format!("{} ended with {status}\n{}", self.name, self.said()))),
         }
     }
 
-    /// The last lines of its log.
+    /// The last lines of its log, below its name.
     pub(super) fn said(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<_> = text.lines().collect();
-        lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+        let lines: Vec<_> = text.lines().map(|line| line.chars().take(WIDE).collect::<String>()).collect();
+        format!("--- {}\n{}", self.name, lines[lines.len().saturating_sub(SHOWN)..].join("\n"))
     }
 
     /// Lets its guard kill it, and waits until both are gone.

@@ -31,6 +31,9 @@ const RECORD: &str = "node.json";
 /// goes, and this machine speaks to the old one for half a minute.
 const BRIDGE: &str = "02:00:00:00:00:01";
 
+/// The variable that every process of a node has, those in pods aside, with the name of its control group.
+pub(super) const NODE: &str = "FLEETLOOM_NODE";
+
 /// Folders of the system that a node does not see: it has empty ones of its own there.
 const HIDDEN: [&str; 3] = ["/run", "/var/lib", "/var/log"];
 
@@ -42,17 +45,20 @@ pub(super) struct Space {
     network: Network,
 }
 
-/// By what one finds a node from outside: all that could be left of it.
+/// By what one finds a node from outside: all that could be left of it. Numbers and names that another may have later stand with
+/// something that nobody has again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     /// Its first process, as this machine numbers them.
     pub(super) first: i32,
-    /// The namespace of its processes, as `/proc` names it.
-    pub(super) processes: String,
-    /// The control group above all its pods.
+    /// When that one was started, ticks of the clock since this machine was.
+    started: u64,
+    /// The control group above all its pods. Its processes have the name in [`NODE`].
     pub(super) group: String,
     /// The interface on this machine.
     pub(super) interface: String,
+    /// The number that this machine gave it.
+    pub(super) index: u64,
     /// The run folder.
     pub(super) folder: PathBuf,
 }
@@ -72,6 +78,7 @@ impl Space {
             .args(["-c", include_str!("keeper.sh"), "keeper"])
             .arg(folder)
             .args([&group, include_str!("inside.sh")])
+            .env(NODE, &group)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -79,9 +86,10 @@ impl Space {
             .on("bash")?;
         let first = ready(&mut keeper)?;
         let network = claim(first)?;
-        let processes = fs::read_link(format!("/proc/{first}/ns/pid")).on("the first process of a node")?;
-        let processes = processes.display().to_string();
-        let marks = Marks { first, processes, group, interface: network.interface(), folder: folder.to_owned() };
+        let gone = || Trouble::new("the first process of the node ended at once");
+        let (started, interface) = (started(first).ok_or_else(gone)?, network.interface());
+        let index = index(&interface).ok_or_else(gone)?;
+        let marks = Marks { first, started, group, interface, index, folder: folder.to_owned() };
         let space = Self { keeper, marks, network };
         space.connect()?;
         folder::write(folder, RECORD, &space.marks.json().to_string())?;
@@ -105,7 +113,7 @@ impl Space {
         entering.arg(command.get_program()).args(command.get_args());
         // Parts of a node look for further programs, which not every PATH names.
         let path = std::env::var("PATH").unwrap_or_default();
-        entering.env("PATH", format!("{path}:/usr/sbin:/usr/bin:/sbin:/bin"));
+        entering.env("PATH", format!("{path}:/usr/sbin:/usr/bin:/sbin:/bin")).env(NODE, &self.marks.group);
         entering
     }
 
@@ -166,9 +174,10 @@ impl Marks {
         let first = i32::try_from(record["first"].as_i64()?).ok()?;
         let marks = Self {
             first,
-            processes: text("processes")?,
+            started: record["started"].as_u64()?,
             group: text("group")?,
             interface: text("interface")?,
+            index: record["index"].as_u64()?,
             folder: folder.to_owned(),
         };
         Some(marks)
@@ -176,8 +185,7 @@ impl Marks {
 
     /// Whether its first process is there: the number alone could be another's by now.
     pub fn alive(&self) -> bool {
-        fs::read_link(format!("/proc/{}/ns/pid", self.first))
-            .is_ok_and(|namespace| namespace.display().to_string() == self.processes)
+        started(self.first) == Some(self.started)
     }
 
     /// Kills the first process, and with it every other.
@@ -207,8 +215,8 @@ impl Marks {
     }
 
     fn json(&self) -> Value {
-        let Self { first, processes, group, interface, .. } = self;
-        json!({"first": first, "processes": processes, "group": group, "interface": interface})
+        let Self { first, started, group, interface, index, .. } = self;
+        json!({"first": first, "started": started, "group": group, "interface": interface, "index": index})
     }
 }
 
@@ -226,6 +234,18 @@ fn impossible(folder: &Path) -> Option<Trouble> {
 /// The node that was kept in a folder, alive or not; none if there is no such node.
 pub fn kept(folder: &Path) -> Option<Marks> {
     Marks::of_kept(folder)
+}
+
+/// When a process was started, ticks of the clock since this machine was; none if it is not there.
+fn started(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field, a name in brackets, may hold anything; this is the 22nd.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// The number of an interface; none if it is not there.
+pub(super) fn index(interface: &str) -> Option<u64> {
+    fs::read_to_string(format!("/sys/class/net/{interface}/ifindex")).ok()?.trim().parse().ok()
 }
 
 /// Waits until the first process says that it is ready, and gives its number.

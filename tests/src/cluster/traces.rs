@@ -1,6 +1,7 @@
 //! What a node could leave on a machine: first by its own marks, then whatever of the machine a careless node changes.
 
-use super::space::Marks;
+use super::pods::{self, names};
+use super::space::{self, Marks};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,21 +41,21 @@ pub type Traces = BTreeSet<String>;
 impl Marks {
     /// What there is of this node now: processes, control groups, its interface, its folder. Empty when all is gone.
     pub fn traces(&self) -> Traces {
-        let mut found: Traces = processes().filter(|process| self.own(process)).map(|it| shown(&it)).collect();
+        let mut found: Traces = pods::all().filter(|process| self.own(process)).map(|it| shown(&it)).collect();
         found.extend(groups().filter(|group| group.contains(&self.group)).map(|group| format!("group {group}")));
-        let interface = Path::new("/sys/class/net").join(&self.interface);
-        let paths = [interface, self.folder.clone()].into_iter().filter(|path| path.exists());
-        found.extend(paths.map(|path| path.display().to_string()));
+        let interface = space::index(&self.interface).filter(|index| *index == self.index);
+        found.extend(interface.map(|_| format!("interface {}", self.interface)));
+        found.extend(self.folder.exists().then(|| format!("folder {}", self.folder.display())));
         found
     }
 
-    /// Whether a process is the node's: in its namespace, in the control group of its pods, or started with its folder.
+    /// Whether a process is the node's: it has the variable, or is in the control group of the pods.
     fn own(&self, process: &Path) -> bool {
-        let read = |file| fs::read_to_string(process.join(file)).unwrap_or_default();
-        let namespace = fs::read_link(process.join("ns/pid")).unwrap_or_default();
-        namespace.display().to_string() == self.processes
-            || read("cgroup").contains(&self.group)
-            || read("cmdline").contains(&*self.folder.to_string_lossy())
+        let has = |file, text: &str| {
+            let bytes = fs::read(process.join(file)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).contains(text)
+        };
+        has("environ", &format!("{}={}", space::NODE, self.group)) || has("cgroup", &self.group)
     }
 }
 
@@ -85,12 +86,6 @@ fn tables() -> impl Iterator<Item = String> {
     text.lines().map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
-/// The folders of all processes in `/proc`.
-fn processes() -> impl Iterator<Item = PathBuf> {
-    let numbers = names("/proc").filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    numbers.map(|number| Path::new("/proc").join(number))
-}
-
 /// A process for people.
 fn shown(process: &Path) -> String {
     let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
@@ -112,8 +107,4 @@ fn groups() -> impl Iterator<Item = String> {
     let mut found = Vec::new();
     below(Path::new("/sys/fs/cgroup"), 3, &mut found);
     found.into_iter()
-}
-
-fn names(folder: &str) -> impl Iterator<Item = String> {
-    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned())
 }
