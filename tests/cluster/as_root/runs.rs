@@ -3,8 +3,10 @@
 
 use super::field::{Field, OPERATOR, change, condition, example, helm};
 use super::shared;
+use fleetloom_tests::cluster::signal;
 use fleetloom_tests::program;
 use fleetloom_tests::python;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -126,9 +128,10 @@ fn a_run_is_suspended_resumed_and_scaled_and_an_upgrade_of_the_operator_disturbs
 #[test]
 fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
     let field = Field::new("killed");
-    let (pipeline, whole) = fleet(&field, 6, 48, "inline: 0s, parallelism: 2, retries: 3");
+    let (pipeline, whole) = fleet(&field, 6, 48, "inline: 0s, parallelism: 2, retries: 5");
     field.start("killed", &pipeline, &json!({}));
-    for how in ["kill", "stop", "evict"] {
+    let mut hurt = Vec::new();
+    for how in ["kill", "stop", "delete", "evict"] {
         let mut pod = None;
         let running = |job: &Value| {
             let pods = field.pods("killed", "shards");
@@ -139,6 +142,7 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
         };
         field.kubectl.until("job", "killed-1-shards", running).unwrap();
         let pod = pod.unwrap_or_else(|| panic!("the shards were done before one could be hurt: {how}"));
+        hurt.push(pod["metadata"]["uid"].clone());
         let name = pod["metadata"]["name"].as_str().expect("a name");
         match how {
             "kill" => {
