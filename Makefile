@@ -11,7 +11,7 @@ CARGO := cargo
 RETRY := .ci/retry
 
 .PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images load tools fetch check fmt \
-	lint docs rules clean-out
+	lint docs rules chart charts clean-out
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,9 +39,10 @@ test-all: test ## the same, and those that need a second S3 server
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw
 
-nodes: tools ## the programs of a Kubernetes node, in ~/.cache
+nodes: tools ## the programs of a Kubernetes node and helm, in ~/.cache
 	.ci/tools cluster
 	.ci/kubernetes
+	.ci/kubernetes helm
 
 cluster: servers nodes ## bring a Kubernetes node up on this machine and say what to type (root)
 	$(CARGO) build --release --locked --workspace --bin fleetloom-cluster
@@ -82,6 +83,12 @@ docs: tools fetch ## the code's own documentation, every warning an error
 
 rules: fetch ## who may import whom, one Arrow, no long files
 	.ci/rules
+
+charts: tools venv ## the chart, manifests and their documents, against Kubernetes' own schemas
+	.ci/charts
+
+chart: venv ## write what is generated of the chart: its copy of the CRDs, the table of its values
+	$(VENV)/bin/python tests/charts/generated.py
 
 clean-out: ## remove what the examples published
 	rm -rf out

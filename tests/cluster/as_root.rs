@@ -1,7 +1,9 @@
 //! Tests on a whole node. They share one, which ends with this process; those about its end start their own.
 
+mod field;
 mod life;
 mod node;
+mod runs;
 mod worker;
 
 use fleetloom_tests::cluster::{Cluster, Image};

@@ -53,7 +53,7 @@ pub use image::{Image, Images};
 pub use kubectl::{Kubectl, has_condition};
 pub use node::Cluster;
 pub use pods::signal;
-pub use programs::find;
+pub use programs::find as program;
 pub use space::{Marks, kept};
 pub use traces::{Traces, machine};
 

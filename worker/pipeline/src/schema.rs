@@ -64,7 +64,8 @@ pub(crate) fn metadata_schema() -> Value {
     generate::<Metadata>()
 }
 
-fn generate<T: JsonSchema>() -> Value {
+/// The structural schema of any type of words or statuses.
+pub fn generate<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     structural(settings.into_generator().into_root_schema_for::<T>().to_value())
 }

@@ -1,0 +1,120 @@
+//! Does what was decided: one call each. A create that collides has been done before, by this operator or the one before it;
+//! the next look sees whose object it is.
+
+use crate::api::Run;
+use crate::build;
+use crate::context::Context;
+use crate::decide::{JobPatch, Order};
+use crate::facts::{Act, RunFacts};
+use crate::reason::{During, Error, Step};
+use crate::settle::Settled;
+use k8s_openapi::api::batch::v1::Job;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::fmt::Debug;
+
+/// Who writes, for managed fields.
+pub const MANAGER: &str = "fleetloom-operator";
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// Done, now or before.
+    Done,
+    /// The API server refuses the object itself: trying again is of no use.
+    Refused(String),
+}
+
+/// Writes the words down.
+pub async fn create_words(context: &Context, run: &Run, settled: &Settled) -> Result<Applied, Error> {
+    create(context, &build::words(run, settled), Step::CreateWords).await
+}
+
+/// Creates the Job of an act.
+pub async fn create_job(context: &Context, run: &Run, order: &Order) -> Result<Applied, Error> {
+    match build::job(run, order) {
+        Ok(job) => create(context, &job, Step::CreateJob).await,
+        Err(sentence) => Ok(Applied::Refused(sentence)),
+    }
+}
+
+/// Creates an object in its namespace.
+pub(crate) async fn create<K>(context: &Context, object: &K, step: Step) -> Result<Applied, Error>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + Debug + Serialize + DeserializeOwned,
+{
+    let namespace = object.namespace().unwrap_or_default();
+    let api: Api<K> = Api::namespaced(context.client.clone(), &namespace);
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    context.metrics.write(step);
+    match api.create(&params, object).await.during(step) {
+        Ok(_) => Ok(Applied::Done),
+        Err(error) if error.is_conflict() => Ok(Applied::Done),
+        Err(error) if error.is_refusal() => Ok(Applied::Refused(error.sentence())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Suspends, resumes or scales the Job of an act.
+pub async fn patch_job(
+    context: &Context,
+    run: &Run,
+    facts: &RunFacts,
+    act: Act,
+    patch: JobPatch,
+) -> Result<Applied, Error> {
+    let mut spec = json!({});
+    if let Some(suspend) = patch.suspend {
+        spec["suspend"] = json!(suspend);
+    }
+    if let Some(parallelism) = patch.parallelism {
+        spec["parallelism"] = json!(parallelism);
+    }
+    let jobs: Api<Job> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    context.metrics.write(Step::PatchJob);
+    let patched = jobs.patch(&facts.job_name(act), &params, &Patch::Merge(json!({"spec": spec}))).await;
+    match patched.during(Step::PatchJob) {
+        Ok(_) => Ok(Applied::Done),
+        // It ended or went away in between: the next look sees how.
+        Err(error) if error.is_missing() || error.is_refusal() => Ok(Applied::Done),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes the Job of an act, and its pods.
+pub async fn delete_job(context: &Context, run: &Run, facts: &RunFacts, act: Act) -> Result<Applied, Error> {
+    delete::<Job>(context, &run.namespace().unwrap_or_default(), &facts.job_name(act), None, Step::DeleteJob).await
+}
+
+/// Deletes a Run, and with it all that belongs to it.
+pub async fn delete_run(context: &Context, namespace: &str, name: &str, uid: &str) -> Result<Applied, Error> {
+    delete::<Run>(context, namespace, name, Some(uid), Step::DeleteRun).await
+}
+
+/// Deletes an object; of that UID only, where one is given.
+pub(crate) async fn delete<K>(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+    uid: Option<&str>,
+    step: Step,
+) -> Result<Applied, Error>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(context.client.clone(), namespace);
+    let only = uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+    let params = DeleteParams { preconditions: only, ..DeleteParams::background() };
+    context.metrics.write(step);
+    match api.delete(name, &params).await.during(step) {
+        Ok(_) => Ok(Applied::Done),
+        // Gone, or another one of that name by now.
+        Err(error) if error.is_missing() || error.is_conflict() => Ok(Applied::Done),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,320 @@
+//! The three controllers: which changes ask for which look, how many looks at a time, and how soon again after a failure.
+//!
+//! ```text
+//! watch Runs ────────────┬─► Run controller ──► life::look
+//! watch Jobs (metadata) ─┘        │ a Run changed          a Run ended: the next of its Pipeline is woken
+//! watch Jobs of polls ───┐        ▼
+//! watch Pipelines ───────┴─► Pipeline controller ──► upkeep::look
+//! watch Archives ──────────► Archive controller ──► upkeep::look_at_archive     (and the Pipelines that read it)
+//! ```
+//! Watches only say where to look: what is decided is read from the API server. There is no watch of pods.
+
+use crate::api::{Archive, Pipeline, Run};
+use crate::build::{ACT, MANAGED_BY};
+use crate::context::Context;
+use crate::moment::Moment;
+use crate::others::Sibling;
+use crate::reason::Error;
+use crate::{life, upkeep};
+use futures::channel::{mpsc, oneshot};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{Controller, WatchStreamExt, watcher};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tracing::Instrument;
+
+/// Looks at a time, per kind.
+const CONCURRENCY: u16 = 32;
+/// Changes that come so close together are one look.
+const DEBOUNCE: Duration = Duration::from_millis(300);
+/// First pause after a failed look, and the longest.
+const BACKOFF_MS: (u64, u64) = (1_000, 60_000);
+/// A Run that ended so recently wakes the one that waits for it, seconds; after a restart the others have been looked at.
+const WAKE_SECONDS: i64 = 60;
+
+/// Where the operator looks.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// One namespace; `None`: all of them.
+    pub namespace: Option<String>,
+}
+
+impl Scope {
+    fn api<K>(&self, context: &Context) -> Api<K>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    {
+        match &self.namespace {
+            Some(namespace) => Api::namespaced(context.client.clone(), namespace),
+            None => Api::all(context.client.clone()),
+        }
+    }
+}
+
+type Guarded<K> = DeserializeGuard<K>;
+
+/// Runs all three until `stop` is ready; then lets what is under way come to its end.
+pub async fn run(context: Arc<Context>, scope: Scope, stop: impl Future<Output = ()> + Send + 'static) {
+    let (changed, changes) = mpsc::unbounded();
+    let (stops, [first, second, third]) = stops();
+    let runs = runs(Arc::clone(&context), &scope, changed, first);
+    let pipelines = pipelines(Arc::clone(&context), &scope, changes, second);
+    let archives = archives(context, &scope, third);
+    let stopped = async move {
+        stop.await;
+        for stop in stops {
+            // A controller that is gone already needs no stop.
+            let _ = stop.send(());
+        }
+    };
+    futures::join!(runs, pipelines, archives, stopped);
+}
+
+type Stops = [oneshot::Sender<()>; 3];
+
+fn stops() -> (Stops, [oneshot::Receiver<()>; 3]) {
+    let [(a, x), (b, y), (c, z)] = [oneshot::channel(), oneshot::channel(), oneshot::channel()];
+    ([a, b, c], [x, y, z])
+}
+
+/// Runs: looked at when they, or Jobs of theirs, change.
+fn runs(
+    context: Arc<Context>,
+    scope: &Scope,
+    changed: mpsc::UnboundedSender<ObjectRef<Guarded<Pipeline>>>,
+    stop: oneshot::Receiver<()>,
+) -> impl Future<Output = ()> + use<> {
+    let (store, seen) = stored::<Run>(scope.api(&context), "Run", &context);
+    let seen = seen.inspect_ok(move |run| {
+        if let Ok(run) = &run.0 {
+            let _ = changed.unbounded_send(within(&run.spec.0.pipeline, run));
+        }
+    });
+    let jobs = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("!="));
+    let (woken, wakes) = mpsc::unbounded();
+    // Only the first of several stores would be kept; there is one.
+    let _ = context.runs.set(store.clone());
+    Controller::for_stream(seen, store.clone())
+        .with_config(config())
+        .watches_stream(jobs.default_backoff().touched_objects(), |job| owners::<Run>(&job))
+        .reconcile_on(wakes)
+        .graceful_shutdown_on(stop.map(|_| ()))
+        .run(
+            move |run, context| {
+                wake_next(&store, &run, context.now(), &woken);
+                look("Run", run, context, |context, namespace, name| async move {
+                    Box::pin(life::look(&context, &namespace, &name)).await
+                })
+            },
+            |run, error, context| failed("Run", &*run, error, &context),
+            context,
+        )
+        .for_each(|_| std::future::ready(()))
+}
+
+/// Pipelines: looked at when they, their Archive, Runs or polls change.
+fn pipelines(
+    context: Arc<Context>,
+    scope: &Scope,
+    changes: mpsc::UnboundedReceiver<ObjectRef<Guarded<Pipeline>>>,
+    stop: oneshot::Receiver<()>,
+) -> impl Future<Output = ()> + use<> {
+    let (store, seen) = stored::<Pipeline>(scope.api(&context), "Pipeline", &context);
+    let polls = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("="));
+    let archives = watcher(scope.api::<PartialObjectMeta<Archive>>(&context), watcher::Config::default());
+    let readers = store.clone();
+    Controller::for_stream(seen, store)
+        .with_config(config())
+        .watches_stream(polls.default_backoff().touched_objects(), |job| owners::<Pipeline>(&job))
+        .watches_stream(archives.default_backoff().touched_objects(), move |archive| reading(&readers, &archive))
+        .reconcile_on(changes)
+        .graceful_shutdown_on(stop.map(|_| ()))
+        .run(
+            |pipeline, context| {
+                look("Pipeline", pipeline, context, |context, namespace, name| async move {
+                    Box::pin(upkeep::look(&context, &namespace, &name)).await
+                })
+            },
+            |pipeline, error, context| failed("Pipeline", &*pipeline, error, &context),
+            context,
+        )
+        .for_each(|_| std::future::ready(()))
+}
+
+/// Archives: looked at when they change.
+fn archives(context: Arc<Context>, scope: &Scope, stop: oneshot::Receiver<()>) -> impl Future<Output = ()> + use<> {
+    let (store, seen) = stored::<Archive>(scope.api(&context), "Archive", &context);
+    Controller::for_stream(seen, store)
+        .with_config(config())
+        .graceful_shutdown_on(stop.map(|_| ()))
+        .run(
+            |archive, context| {
+                look("Archive", archive, context, |context, namespace, name| async move {
+                    upkeep::look_at_archive(&context, &namespace, &name).await
+                })
+            },
+            |archive, error, context| failed("Archive", &*archive, error, &context),
+            context,
+        )
+        .for_each(|_| std::future::ready(()))
+}
+
+fn config() -> Config {
+    Config::default().debounce(DEBOUNCE).concurrency(CONCURRENCY)
+}
+
+/// Our Jobs: those of polls (`=`), or all others (`!=`).
+fn ours(relation: &str) -> watcher::Config {
+    let (label, value) = MANAGED_BY;
+    watcher::Config::default().labels(&format!("{label}={value},{ACT}{relation}poll"))
+}
+
+/// A watch that keeps what it sees, without what only the API server needs; what cannot be read is counted and kept out.
+fn stored<K>(
+    api: Api<Guarded<K>>,
+    kind: &'static str,
+    context: &Arc<Context>,
+) -> (Store<Guarded<K>>, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store();
+    let metrics = Arc::clone(&context.metrics);
+    let pruned = watcher(api, watcher::Config::default()).default_backoff().modify(move |object| {
+        object.meta_mut().managed_fields = None;
+        if object.0.is_err() {
+            metrics.undecodable(kind);
+        }
+    });
+    let seen = pruned.reflect(writer).touched_objects().inspect_err(move |error| {
+        tracing::warn!(%error, kind, "the watch failed, and goes on");
+    });
+    (store, seen)
+}
+
+fn within<K: Resource<DynamicType = ()>>(name: &str, neighbour: &impl ResourceExt) -> ObjectRef<Guarded<K>> {
+    ObjectRef::new(name).within(&neighbour.namespace().unwrap_or_default())
+}
+
+/// Whose Job it is.
+fn owners<K: Resource<DynamicType = ()>>(job: &PartialObjectMeta<Job>) -> Vec<ObjectRef<Guarded<K>>> {
+    let ours = job.owner_references().iter().filter(|owner| owner.kind == K::kind(&()));
+    ours.map(|owner| within(&owner.name, job)).collect()
+}
+
+/// The Pipelines that read an Archive.
+fn reading(
+    pipelines: &Store<Guarded<Pipeline>>,
+    archive: &PartialObjectMeta<Archive>,
+) -> Vec<ObjectRef<Guarded<Pipeline>>> {
+    let all = pipelines.state();
+    let readers = all.iter().filter_map(|pipeline| pipeline.0.as_ref().ok()).filter(|pipeline| {
+        pipeline.namespace() == archive.namespace() && pipeline.spec.0.archive == archive.name_any()
+    });
+    readers.map(|pipeline| within(&pipeline.name_any(), pipeline)).collect()
+}
+
+/// A Run has ended: the first that waits for it is looked at.
+fn wake_next(
+    store: &Store<Guarded<Run>>,
+    run: &Guarded<Run>,
+    now: Moment,
+    woken: &mpsc::UnboundedSender<ObjectRef<Guarded<Run>>>,
+) {
+    let Ok(ended) = &run.0 else { return };
+    let end = ended.status.as_ref().and_then(|status| status.completion_time);
+    if end.is_none_or(|end| now.since(end) > WAKE_SECONDS) {
+        return;
+    }
+    let all = store.state();
+    let waiting = all.iter().filter_map(|run| run.0.as_ref().ok()).filter(|other| {
+        let sibling = Sibling::of(other);
+        other.namespace() == ended.namespace()
+            && other.spec.0.pipeline == ended.spec.0.pipeline
+            && sibling.is_active()
+            && !sibling.is_started()
+    });
+    if let Some(next) = waiting.min_by_key(|run| (run.creation_timestamp().map(|time| time.0), run.name_any())) {
+        let _ = woken.unbounded_send(within(&next.name_any(), next));
+    }
+}
+
+/// One look at an object, counted and with its name in every line of the log.
+async fn look<K, L, F>(kind: &'static str, object: Arc<K>, context: Arc<Context>, look: L) -> Result<Action, Error>
+where
+    K: ResourceExt,
+    L: FnOnce(Arc<Context>, String, String) -> F,
+    F: Future<Output = Result<Option<i64>, Error>>,
+{
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let key = format!("{kind}/{namespace}/{name}");
+    let span = match kind {
+        "Run" => tracing::info_span!("look", namespace, run = name),
+        "Pipeline" => tracing::info_span!("look", namespace, pipeline = name),
+        _ => tracing::info_span!("look", namespace, archive = name),
+    };
+    let began = Instant::now();
+    let looked = look(Arc::clone(&context), namespace, name).instrument(span).await;
+    context.metrics.reconciled(kind, looked.is_ok(), began.elapsed().as_secs_f64());
+    let again = looked?;
+    context.succeeded(&key);
+    Ok(again.map_or_else(Action::await_change, |seconds| {
+        Action::requeue(Duration::from_secs(u64::try_from(seconds.max(1)).unwrap_or(1)))
+    }))
+}
+
+fn failed(kind: &'static str, object: &impl ResourceExt, error: &Error, context: &Context) -> Action {
+    context.metrics.error(error.step);
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let key = format!("{kind}/{namespace}/{name}");
+    let failures = context.failed_again(&key);
+    let pause = backoff(&key, failures);
+    let (reason, sentence) = (error.step.reason().word(), error.sentence());
+    tracing::warn!(
+        kind,
+        namespace,
+        name,
+        reason,
+        error = sentence,
+        failures,
+        pause_ms = pause.as_millis(),
+        "a look failed"
+    );
+    Action::requeue(pause)
+}
+
+/// Twice as long after each failure in a row up to the longest, give or take a quarter, so that objects that failed together
+/// do not come back together.
+fn backoff(key: &str, failures: u32) -> Duration {
+    let (first_ms, longest_ms) = BACKOFF_MS;
+    let ms = first_ms.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest_ms);
+    let mut hasher = DefaultHasher::new();
+    (key, failures).hash(&mut hasher);
+    let share = hasher.finish() % 512;
+    Duration::from_millis(ms * (768 + share) / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_differ_from_object_to_object() {
+        let pause = |failures| backoff("Run/fleet/a", failures).as_millis();
+        assert!((750..1_250).contains(&pause(1)), "{}", pause(1));
+        assert!((3_000..5_000).contains(&pause(3)), "{}", pause(3));
+        assert!((45_000..75_000).contains(&pause(40)), "{}", pause(40));
+        let pauses: std::collections::BTreeSet<Duration> =
+            (0..100).map(|run| backoff(&format!("Run/fleet/{run}"), 1)).collect();
+        assert!(pauses.len() > 50, "{}", pauses.len());
+    }
+}

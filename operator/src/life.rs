@@ -1,0 +1,130 @@
+//! One look at a Run: observe, decide, apply or write, and again until there is nothing left to do now.
+
+use crate::api::Run;
+use crate::apply::{self, Applied};
+use crate::context::Context;
+use crate::decide::{self, Decision, decide};
+use crate::facts::{Facts, JobFact, RunFacts};
+use crate::moment::Moment;
+use crate::observe;
+use crate::reason::Error;
+use crate::status;
+use kube::ResourceExt;
+
+/// Most decisions of one look: a Run needs fewer, and what goes round in circles must not do so for ever.
+const DECISIONS_MAX: usize = 16;
+
+/// A Run that has not ended is looked at every so often, even where no watch tells of a change, seconds.
+const RESYNC_SECONDS: i64 = 300;
+
+/// How soon somebody else's write is looked at, seconds.
+const CONFLICT_SECONDS: i64 = 1;
+
+/// Looks at a Run and does what it needs now. Seconds after which to look again, whatever happens until then.
+///
+/// Errors: the call that failed; the Run says so in its condition Degraded, if that can be written.
+pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Option<i64>, Error> {
+    let Some(found) = observe::run(context, namespace, name).await? else { return Ok(None) };
+    let mut run = match found.0 {
+        Ok(run) => run,
+        Err(invalid) => {
+            context.metrics.undecodable("Run");
+            tracing::warn!(error = invalid.error, "a Run does not fit this version of the operator");
+            return Ok(None);
+        }
+    };
+    match go_on(context, &mut run).await {
+        Ok(again) => Ok(again.or_else(|| is_active(&run).then_some(RESYNC_SECONDS))),
+        // Read again what somebody else wrote.
+        Err(error) if error.is_conflict() => Ok(Some(CONFLICT_SECONDS)),
+        Err(error) => {
+            status::degraded(context, &run, &error).await;
+            Err(error)
+        }
+    }
+}
+
+/// Whether something is still to come of it.
+fn is_active(run: &Run) -> bool {
+    let has_ended = run.status.as_ref().is_some_and(|status| status.phase.is_end());
+    !has_ended && run.metadata.deletion_timestamp.is_none()
+}
+
+async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {
+    for _ in 0..DECISIONS_MAX {
+        // Whatever belongs to it goes with it.
+        if run.metadata.deletion_timestamp.is_some() {
+            return Ok(None);
+        }
+        let facts = observe::run_facts(run);
+        let seen = observe::facts(context, run, &facts).await?;
+        let now = context.now();
+        let decision = decide(&facts, &seen, now);
+        tracing::debug!(phase = facts.status.phase.word(), ?decision, "decided");
+        let ended = ended_at(&seen);
+        match step(context, run, &facts, decision, now).await? {
+            Next::Again => {}
+            Next::Rest(again) => return Ok(again),
+        }
+        if let Some(ended) = ended {
+            context.metrics.lag(ended, context.now());
+        }
+    }
+    Ok(Some(CONFLICT_SECONDS))
+}
+
+/// When the Job ended that is being told of.
+fn ended_at(facts: &Facts) -> Option<Moment> {
+    match facts {
+        Facts::UnderWay(under_way) => match &under_way.job {
+            JobFact::Ended(end) => Some(end.at),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+enum Next {
+    Again,
+    Rest(Option<i64>),
+}
+
+async fn step(
+    context: &Context,
+    run: &mut Run,
+    facts: &RunFacts,
+    decision: Decision,
+    now: Moment,
+) -> Result<Next, Error> {
+    let applied = match decision {
+        Decision::Rest(again) => {
+            status::recovered(context, run).await?;
+            return Ok(Next::Rest(again));
+        }
+        Decision::Write(status, note) => {
+            *run = status::write(context, run, *status, note).await?;
+            Applied::Done
+        }
+        Decision::CreateWords(words) => apply::create_words(context, run, &words).await?,
+        Decision::CreateJob(order) => apply::create_job(context, run, &order).await?,
+        Decision::PatchJob(act, patch) => apply::patch_job(context, run, facts, act, patch).await?,
+        Decision::DeleteJob(act) => apply::delete_job(context, run, facts, act).await?,
+        Decision::DeleteOthers(others) => {
+            let namespace = run.namespace().unwrap_or_default();
+            for (name, uid) in others {
+                apply::delete_run(context, &namespace, &name, &uid).await?;
+            }
+            Applied::Done
+        }
+        Decision::DeleteRun => {
+            let (namespace, uid) = (run.namespace().unwrap_or_default(), run.uid().unwrap_or_default());
+            apply::delete_run(context, &namespace, &run.name_any(), &uid).await?;
+            return Ok(Next::Rest(None));
+        }
+    };
+    if let Applied::Refused(sentence) = applied {
+        let (status, note) = decide::refused(facts, &sentence, now);
+        *run = status::write(context, run, status, note).await?;
+    }
+    Ok(Next::Again)
+}

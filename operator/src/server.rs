@@ -1,0 +1,118 @@
+//! What the operator answers to probes and to Prometheus: `/healthz`, `/readyz` and `/metrics`.
+
+use crate::api::{Archive, Pipeline, Run};
+use crate::context::Context;
+use crate::controller::Scope;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use kube::api::ListParams;
+use kube::{Api, CustomResourceExt, Resource};
+use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// What Prometheus is told that the text is.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How long a check of one kind may take: probes wait little longer.
+const CHECK: Duration = Duration::from_secs(2);
+
+/// Answers on an address until the program ends.
+///
+/// Errors: the address cannot be listened on.
+pub async fn serve(context: Arc<Context>, scope: Scope, address: SocketAddr) -> std::io::Result<()> {
+    serve_on(context, scope, TcpListener::bind(address).await?).await
+}
+
+/// Answers on a listener until the program ends.
+///
+/// Errors: the listener is closed.
+pub async fn serve_on(context: Arc<Context>, scope: Scope, listener: TcpListener) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let (context, scope) = (Arc::clone(&context), scope.clone());
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let (context, scope) = (Arc::clone(&context), scope.clone());
+                async move { Ok::<_, Infallible>(answer(&context, &scope, &request).await) }
+            });
+            // Whoever hung up needs no answer.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answer(context: &Context, scope: &Scope, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET {
+        return said(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered\n".into());
+    }
+    match request.uri().path() {
+        "/healthz" => said(StatusCode::OK, "text/plain", "ok\n".into()),
+        "/readyz" => match ready(context, scope).await {
+            Ok(()) => said(StatusCode::OK, "text/plain", "ok\n".into()),
+            Err(why) => said(StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("{why}\n")),
+        },
+        "/metrics" => said(StatusCode::OK, OPEN_METRICS, metrics(context)),
+        _ => said(StatusCode::NOT_FOUND, "text/plain", "try /healthz, /readyz or /metrics\n".into()),
+    }
+}
+
+fn metrics(context: &Context) -> String {
+    if let Some(runs) = context.runs.get() {
+        let all = runs.state();
+        let phase = |run: &Run| run.status.as_ref().map(|status| status.phase).unwrap_or_default();
+        context.metrics.runs(all.iter().filter_map(|run| run.0.as_ref().ok()).map(phase));
+    }
+    context.metrics.text()
+}
+
+fn said(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    response
+}
+
+/// Whether the operator can do its work: all three kinds are known to the API server and may be listed.
+///
+/// Errors: a sentence for each that is not.
+pub async fn ready(context: &Context, scope: &Scope) -> Result<(), String> {
+    let checks = futures::join!(
+        listed::<Archive>(context, scope),
+        listed::<Pipeline>(context, scope),
+        listed::<Run>(context, scope)
+    );
+    let wrong: Vec<String> = [checks.0, checks.1, checks.2].into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+async fn listed<K>(context: &Context, scope: &Scope) -> Result<(), String>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + CustomResourceExt,
+    K: Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = match &scope.namespace {
+        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
+        None => Api::all(context.client.clone()),
+    };
+    let crd = K::crd_name();
+    let one = ListParams::default().limit(1).match_any();
+    match tokio::time::timeout(CHECK, api.list_metadata(&one)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+            Err(format!("the CustomResourceDefinition {crd} is missing; apply what `fleetloom-operator crd` prints"))
+        }
+        Ok(Err(kube::Error::Api(status))) => {
+            Err(format!("{crd} cannot be listed: {} ({})", status.message, status.code))
+        }
+        Ok(Err(error)) => Err(format!("{crd} cannot be listed: {error}")),
+        Err(_) => Err(format!("{crd} cannot be listed: the API server did not answer in time")),
+    }
+}

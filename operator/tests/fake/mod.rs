@@ -1,0 +1,363 @@
+//! An API server in memory, as far as the operator speaks to one, and the part of the Job controller, the garbage collector
+//! and the pods. Any one call can go wrong: not carried out, carried out without an answer, answered with an error.
+
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use kube::Client;
+use kube::client::Body;
+use operator::context::Context;
+use operator::moment::Moment;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// The time at which everything begins.
+pub(crate) const NOW: i64 = 1_795_543_200;
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Not carried out, no answer.
+    Before,
+    /// Carried out, no answer.
+    After,
+    /// Not carried out, answered with that code.
+    Answer(u16),
+}
+
+/// Which calls go wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// None.
+    None,
+    /// The k-th.
+    Once(usize, Fault),
+    /// The k-th and all after it: the operator is dead.
+    From(usize, Fault),
+    /// All of that method on paths that hold that text.
+    Each(Method, &'static str, u16),
+}
+
+/// What is stored, by path.
+pub(crate) struct Store {
+    pub(crate) objects: BTreeMap<String, Value>,
+    /// Every call, as `POST /apis/…`, and whether it was carried out.
+    pub(crate) calls: Vec<(String, bool)>,
+    pub(crate) plan: Plan,
+    version: u64,
+}
+
+/// The server, for several clients.
+#[derive(Clone)]
+pub(crate) struct Server(pub(crate) Arc<Mutex<Store>>);
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        let store = Store { objects: BTreeMap::new(), calls: Vec::new(), plan: Plan::None, version: 1 };
+        Self(Arc::new(Mutex::new(store)))
+    }
+
+    /// An operator that has just started, at a time that stands still.
+    pub(crate) fn operator(&self, now: i64) -> Context {
+        let server = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let server = server.clone();
+            async move { server.answer(request).await }
+        });
+        Context::new(Client::new(service, "fleet"), "worker:1".into(), Arc::new(move || Moment(now)))
+    }
+
+    /// Stores an object as a person would.
+    pub(crate) fn put(&self, path: &str, mut object: Value) {
+        let mut store = self.0.lock().unwrap();
+        store.version += 1;
+        let version = store.version;
+        let meta = &mut object["metadata"];
+        meta["name"] = json!(path.rsplit('/').next());
+        meta["namespace"] = json!("fleet");
+        meta["uid"] = json!(format!("uid-{version}"));
+        meta["generation"] = json!(1);
+        meta["creationTimestamp"] = json!("2026-11-24T18:00:00Z");
+        meta["resourceVersion"] = json!(version.to_string());
+        store.objects.insert(path.into(), object);
+    }
+
+    /// Changes an object as somebody else would.
+    pub(crate) fn change(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut store = self.0.lock().unwrap();
+        store.version += 1;
+        let version = store.version.to_string();
+        let object = store.objects.get_mut(path).unwrap_or_else(|| panic!("{path}"));
+        change(object);
+        object["metadata"]["resourceVersion"] = json!(version);
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        self.0.lock().unwrap().objects.get(path).cloned()
+    }
+
+    /// Names of a kind.
+    pub(crate) fn names(&self, kind: &str) -> Vec<String> {
+        let store = self.0.lock().unwrap();
+        let of_kind = store.objects.keys().filter(|path| path.contains(&format!("/{kind}/")));
+        of_kind.map(|path| path.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    /// Calls that changed something, events aside.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let store = self.0.lock().unwrap();
+        let carried =
+            store.calls.iter().filter(|(call, done)| *done && !call.starts_with("GET") && !call.contains("/events"));
+        carried.map(|(call, _)| call.clone()).collect()
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Full<bytes::Bytes>>, tower::BoxError> {
+        let (parts, body) = request.into_parts();
+        let bytes = body.collect().await?.to_bytes();
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let mut store = self.0.lock().unwrap();
+        let call = format!("{} {}", parts.method, parts.uri.path());
+        let index = store.calls.len();
+        let fault = match &store.plan {
+            Plan::Once(k, fault) if *k == index => Some(*fault),
+            Plan::From(k, fault) if *k == index => Some(*fault),
+            Plan::From(k, _) if *k < index => Some(Fault::Before),
+            Plan::Each(method, text, code) if *method == parts.method && call.contains(text) => {
+                Some(Fault::Answer(*code))
+            }
+            _ => None,
+        };
+        let done = matches!(fault, None | Some(Fault::After));
+        store.calls.push((call, done));
+        let (code, answer) = match fault {
+            Some(Fault::Before) => return Err("the connection is gone".into()),
+            Some(Fault::Answer(code)) => refuse(code, "as the test wants it"),
+            None | Some(Fault::After) => store.carry_out(&parts.method, &parts.uri, body),
+        };
+        if fault == Some(Fault::After) {
+            return Err("the answer is lost".into());
+        }
+        let mut response = Response::new(Full::new(bytes::Bytes::from(answer.to_string())));
+        *response.status_mut() = StatusCode::from_u16(code)?;
+        Ok(response)
+    }
+}
+
+fn refuse(code: u16, message: &str) -> (u16, Value) {
+    let reason = match code {
+        400 => "BadRequest",
+        403 => "Forbidden",
+        404 => "NotFound",
+        409 => "Conflict",
+        410 => "Expired",
+        422 => "Invalid",
+        429 => "TooManyRequests",
+        504 => "Timeout",
+        _ => "InternalError",
+    };
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason, "code": code});
+    (code, status)
+}
+
+impl Store {
+    fn carry_out(&mut self, method: &Method, uri: &http::Uri, body: Value) -> (u16, Value) {
+        let path = uri.path().to_owned();
+        if path.contains("/events") {
+            return (201, body);
+        }
+        self.version += 1;
+        let version = json!(self.version.to_string());
+        match method.as_str() {
+            "GET" => match self.objects.get(&path) {
+                Some(object) => (200, object.clone()),
+                None if is_list(&path) => (200, self.list(&path, uri.query().unwrap_or_default())),
+                None => refuse(404, "not found"),
+            },
+            "POST" => {
+                let mut object = body;
+                let path = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap());
+                if self.objects.contains_key(&path) {
+                    return refuse(409, "already exists");
+                }
+                object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+                object["metadata"]["resourceVersion"] = version;
+                object["metadata"]["creationTimestamp"] = json!("2026-11-24T18:00:00Z");
+                self.objects.insert(path, object.clone());
+                (201, object)
+            }
+            "PUT" => {
+                let path = path.trim_end_matches("/status").to_owned();
+                let Some(stored) = self.objects.get_mut(&path) else { return refuse(404, "not found") };
+                if body["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"] {
+                    return refuse(409, "the object has been modified");
+                }
+                stored["status"] = body["status"].clone();
+                stored["metadata"]["resourceVersion"] = version;
+                (200, stored.clone())
+            }
+            "PATCH" => match self.objects.get_mut(&path) {
+                Some(stored) => {
+                    merge(stored, &body);
+                    stored["metadata"]["resourceVersion"] = version;
+                    (200, stored.clone())
+                }
+                None if uri.query().is_some_and(|query| query.contains("force=true")) => {
+                    self.objects.insert(path, body.clone());
+                    (201, body)
+                }
+                None => refuse(404, "not found"),
+            },
+            "DELETE" => {
+                let Some(stored) = self.objects.get(&path) else { return refuse(404, "not found") };
+                let uid = stored["metadata"]["uid"].clone();
+                let wanted = &body["preconditions"]["uid"];
+                if !wanted.is_null() && *wanted != uid {
+                    return refuse(409, "another object of that name");
+                }
+                self.remove(&path, &uid);
+                (200, json!({"kind": "Status", "status": "Success"}))
+            }
+            _ => refuse(405, "no such method"),
+        }
+    }
+
+    /// Removes an object and, as the garbage collector does, what belongs to it.
+    fn remove(&mut self, path: &str, uid: &Value) {
+        self.objects.remove(path);
+        let owned = |object: &Value| {
+            object["metadata"]["ownerReferences"]
+                .as_array()
+                .is_some_and(|owners| owners.iter().any(|owner| owner["uid"] == *uid))
+        };
+        let gone: Vec<(String, Value)> = self
+            .objects
+            .iter()
+            .filter(|(_, object)| owned(object))
+            .map(|(path, object)| (path.clone(), object["metadata"]["uid"].clone()))
+            .collect();
+        for (path, uid) in gone {
+            self.remove(&path, &uid);
+        }
+    }
+
+    fn list(&self, path: &str, query: &str) -> Value {
+        let below = format!("{path}/");
+        let wanted = |object: &Value| {
+            let pipeline =
+                query.split("spec.pipeline%3D").nth(1).map(|rest| rest.split('&').next().unwrap_or_default());
+            let job = query.split("controller-uid%3D").nth(1).map(|rest| rest.split('&').next().unwrap_or_default());
+            pipeline.is_none_or(|name| object["spec"]["pipeline"] == json!(name))
+                && job
+                    .is_none_or(|uid| object["metadata"]["labels"]["batch.kubernetes.io/controller-uid"] == json!(uid))
+        };
+        let items: Vec<Value> = self
+            .objects
+            .iter()
+            .filter(|(path, object)| path.starts_with(&below) && wanted(object))
+            .map(|(_, object)| object.clone())
+            .collect();
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items})
+    }
+}
+
+fn is_list(path: &str) -> bool {
+    ["runs", "pods", "jobs", "configmaps", "pipelines", "archives"]
+        .iter()
+        .any(|kind| path.ends_with(&format!("/{kind}")))
+}
+
+fn merge(into: &mut Value, patch: &Value) {
+    match (into, patch) {
+        (Value::Object(into), Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, patch) => *into = patch.clone(),
+    }
+}
+
+pub(crate) const RUNS: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/runs";
+pub(crate) const PIPELINES: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/pipelines";
+pub(crate) const ARCHIVES: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/archives";
+pub(crate) const JOBS: &str = "/apis/batch/v1/namespaces/fleet/jobs";
+pub(crate) const PODS: &str = "/api/v1/namespaces/fleet/pods";
+pub(crate) const MAPS: &str = "/api/v1/namespaces/fleet/configmaps";
+
+/// An Archive and the Pipeline that reads it.
+pub(crate) fn apply_words(server: &Server, more: &Value) {
+    server.put(
+        &format!("{ARCHIVES}/ur3"),
+        json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Archive", "spec": {
+            "store": {"url": "s3://telemetry/ur3/"}, "objects": "{date}.zip", "members": "{robot}/{millis}.json.gz",
+            "format": "Json", "robot": {"capture": "robot"},
+            "signals": [{"name": "status", "times": [{"name": "event", "field": "/ts", "unit": "ms"}],
+                         "columns": [{"name": "stop", "type": "bool"}]}]}}),
+    );
+    let mut spec =
+        json!({"archive": "ur3", "rows": {"signal": "status"}, "result": {"store": {"url": "s3://features/a/"}}});
+    merge(&mut spec, more);
+    server.put(
+        &format!("{PIPELINES}/stops"),
+        json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Pipeline", "spec": spec}),
+    );
+}
+
+pub(crate) fn apply_run(server: &Server, name: &str) {
+    let run = json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Run", "spec": {"pipeline": "stops"}});
+    server.put(&format!("{RUNS}/{name}"), run);
+}
+
+/// The message of an act, as a worker writes it.
+pub(crate) fn message(act: &str, stale: u64) -> Value {
+    let source = json!({"version": "source-1", "objects": 1, "members": 2, "bytes": 3});
+    match act {
+        "plan" => json!({"act": "planned", "plan": "3b9c", "uri": "s3://features/a/_fleetloom/plans/3b9c.json",
+                         "source": source, "base": 6, "shards": 40, "stale": stale, "bytes": 9, "seconds": 4_000}),
+        "shards" => json!({"act": "computed", "shards": 1, "rows": 9}),
+        "poll" => json!({"act": "listed", "version": "source-1", "objects": 1, "members": 0, "bytes": 3}),
+        _ => published(),
+    }
+}
+
+pub(crate) fn published() -> Value {
+    let source = json!({"version": "source-1", "objects": 1, "members": 2, "bytes": 3});
+    json!({"act": "published", "plan": "3b9c", "source": source, "url": "s3://features/a/", "version": 7, "shards": 40,
+           "reused": 10, "rows": 7_409, "invalid": 1, "quarantined": 0, "bytes": 99, "failed": 0})
+}
+
+/// The part of the Job controller: every Job that has not ended does, and its pod says `tell(act)`.
+pub(crate) fn play(server: &Server, tell: impl Fn(&str) -> Value) {
+    for name in server.names("jobs") {
+        let path = format!("{JOBS}/{name}");
+        let job = server.get(&path).unwrap();
+        if job["spec"]["suspend"] == json!(true) || !job["status"]["conditions"].is_null() {
+            continue;
+        }
+        let act = job["metadata"]["labels"]["fleetloom.dev/act"].as_str().unwrap().to_owned();
+        finish(server, &name, 0, "Completed", &tell(&act));
+        server.change(&path, |job| {
+            let end = json!({"type": "Complete", "status": "True", "lastTransitionTime": "2026-11-24T18:00:30Z"});
+            job["status"] = json!({"succeeded": 1, "conditions": [end]});
+            if job["spec"]["completionMode"] == json!("Indexed") {
+                let last = job["spec"]["completions"].as_u64().unwrap() - 1;
+                job["status"]["completedIndexes"] = json!(format!("0-{last}"));
+            }
+        });
+    }
+}
+
+/// A pod of a Job that has ended.
+pub(crate) fn finish(server: &Server, job: &str, exit: i32, reason: &str, message: &Value) {
+    let uid = server.get(&format!("{JOBS}/{job}")).unwrap()["metadata"]["uid"].clone();
+    let state = json!({"terminated": {"exitCode": exit, "reason": reason, "message": message.to_string(),
+                                      "finishedAt": "2026-11-24T18:00:29Z"}});
+    let status = json!({"containerStatuses": [{"name": "worker", "image": "", "imageID": "", "ready": false,
+                                               "restartCount": 0, "state": state}]});
+    server.put(&format!("{PODS}/{job}-x"), json!({"apiVersion": "v1", "kind": "Pod", "status": status}));
+    server.change(&format!("{PODS}/{job}-x"), |pod| {
+        pod["metadata"]["labels"] = json!({"batch.kubernetes.io/controller-uid": uid});
+        pod["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": uid}]);
+    });
+}
