@@ -63,7 +63,7 @@ fn example_through_buckets(name: &str, tables: &[&str], requests_max: [usize; 2]
     for table in tables {
         let through_bucket = server.files("features").join(table);
         assert_eq!(python::digest(&through_bucket), python::digest(&place.path(table)), "{table}");
-        let versions = std::fs::read_dir(through_bucket.join("_delta_log")).unwrap().flatten();
+        let versions = std::fs::read_dir(through_bucket.join("_delta_log")).expect("a table").flatten();
         assert_eq!(versions.filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);
     }
 }

@@ -53,8 +53,8 @@ pub enum Choice {
     Busy,
     /// A request reaches the server twice, and the second answer the program. An answer passes.
     Twice,
-    /// The connection breaks, and the request reaches the server [`LATE`] requests later, or after [`LATE_MOST`]. An answer
-    /// passes.
+    /// The connection breaks, and the request reaches the server a little later, after requests that came after it. An
+    /// answer passes.
     Late,
 }
 

@@ -4,7 +4,7 @@
 use super::shared;
 use fleetloom_tests::cluster::{Images, Kubectl, find, has_condition};
 use fleetloom_tests::place::Place;
-use fleetloom_tests::python;
+use fleetloom_tests::{program, python};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,15 +32,15 @@ impl Field {
         let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
             "name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
         }});
-        shared().kubectl().apply(&space.to_string()).unwrap();
+        shared().kubectl().apply(&space.to_string()).expect("a namespace can be made");
         let kubectl = shared().kubectl().within(name);
-        kubectl.until("serviceaccount", "default", |_| true).unwrap();
+        kubectl.until("serviceaccount", "default", |_| true).expect("it is made with the namespace");
         let keys = shared().store().keys();
         for secret in ["telemetry-read", "features-write"] {
             let data = json!({"AWS_ACCESS_KEY_ID": keys.id, "AWS_SECRET_ACCESS_KEY": keys.secret});
             let secret =
                 json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "stringData": data});
-            kubectl.apply(&secret.to_string()).unwrap();
+            kubectl.apply(&secret.to_string()).expect("a Secret can be made");
         }
         Self { kubectl, name, place: Place::new() }
     }
@@ -72,7 +72,7 @@ impl Field {
         spec.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         let run =
             json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Run", "metadata": {"name": run}, "spec": spec});
-        self.kubectl.apply(&run.to_string()).unwrap();
+        self.kubectl.apply(&run.to_string()).unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Waits until a Run has ended, well or not.
@@ -91,12 +91,14 @@ impl Field {
 
     /// The Jobs of a Run, by name.
     pub(super) fn jobs(&self, run: &str) -> Vec<Value> {
-        self.kubectl.list("job", &format!("fleetloom.dev/run={run}")).unwrap()
+        self.kubectl.list("job", &format!("fleetloom.dev/run={run}")).expect("Jobs can be listed")
     }
 
     /// The pods of an act of a Run.
     pub(super) fn pods(&self, run: &str, act: &str) -> Vec<Value> {
-        self.kubectl.list("pod", &format!("fleetloom.dev/run={run},fleetloom.dev/act={act}")).unwrap()
+        self.kubectl
+            .list("pod", &format!("fleetloom.dev/run={run},fleetloom.dev/act={act}"))
+            .expect("pods can be listed")
     }
 
     /// What the cluster tells of the test, for messages.
@@ -131,10 +133,11 @@ fn store(url: &str, secret: &str) -> String {
 fn operator() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        let images = Images::build(fleetloom_tests::program::path().parent().unwrap(), folder.path()).unwrap();
+        let folder = TempDir::new().expect("a temporary folder");
+        let images = Images::build(program::path().parent().expect("a folder"), folder.path());
+        let images = images.unwrap_or_else(|error| panic!("{error}"));
         for image in [&images.worker, &images.operator] {
-            shared().import(image).unwrap();
+            shared().import(image).expect("containerd takes it");
         }
         helm(&["install", "fleetloom", "--create-namespace", "--wait", "--timeout", "120s"]);
     });
@@ -143,7 +146,7 @@ fn operator() {
 /// Installs or upgrades the chart with this project's images.
 pub(super) fn helm(verb: &[&str]) {
     let chart = python::repository().join("helm");
-    let mut command = Command::new(find("helm").unwrap());
+    let mut command = Command::new(find("helm").expect("helm: `make nodes` builds it"));
     command.args(verb).arg(chart).args(["--namespace", OPERATOR]);
     for value in [
         "image.repository=localhost/fleetloom-operator",
@@ -154,7 +157,7 @@ pub(super) fn helm(verb: &[&str]) {
         command.args(["--set", value]);
     }
     let kubectl = shared().kubectl();
-    let said = command.env("KUBECONFIG", kubectl.kubeconfig()).output().unwrap();
+    let said = command.env("KUBECONFIG", kubectl.kubeconfig()).output().expect("helm starts");
     let [out, err] = [&said.stdout, &said.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let pods = || kubectl.within(OPERATOR).run(&["describe", "pods"]).unwrap_or_default();
     assert!(said.status.success(), "{out}{err}{}", pods());

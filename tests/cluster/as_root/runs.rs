@@ -28,7 +28,7 @@ fn fleet(field: &Field, robots: u32, hours: u32, workers: &str) -> (String, Stri
     let words = change(&words, "url: archive/", &archive);
     let words = change(&words, "url: result/", &field.result("fleet"));
     let words = change(&words, "\n  result:", &format!("\n  workers: {{{workers}, {SMALL}}}\n  result:"));
-    field.kubectl.apply(&words).unwrap();
+    field.kubectl.apply(&words).unwrap_or_else(|error| panic!("{error}"));
     (pipeline_of(&words), python::digest(&field.place.path("fleet/result")))
 }
 
