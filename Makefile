@@ -10,7 +10,8 @@ EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv servers tools fetch check fmt lint docs rules clean-out
+.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images load tools fetch check fmt \
+	lint docs rules chart charts clean-out
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,10 +25,12 @@ run: tools fetch build ## build the program, run the quickstart, show the table
 build: ## build the programs
 	$(CARGO) build --release --locked --workspace
 
-test: tools fetch venv servers test-local ## install whatever is missing and run every test
-
-test-local: build ## run every test with what is there
+test: tools fetch venv servers nodes build ## install whatever is missing and run every test (root)
 	$(CARGO) test --release --locked --workspace --no-fail-fast
+
+test-local: build ## run every test that needs no root, with what is there
+	$(CARGO) test --release --locked --workspace --no-fail-fast -- --skip as_root::
+	@echo "Left out are the tests on a Kubernetes node, which need root: make test runs them."
 
 test-all: test ## the same, and those that need a second S3 server
 	.ci/server minio
@@ -35,6 +38,27 @@ test-all: test ## the same, and those that need a second S3 server
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw
+
+nodes: tools ## the programs of a Kubernetes node and helm, in ~/.cache
+	.ci/tools cluster
+	.ci/kubernetes
+	.ci/kubernetes helm
+
+cluster: servers nodes ## bring a Kubernetes node up on this machine and say what to type (root)
+	$(CARGO) build --release --locked --workspace --bin fleetloom-cluster
+	@$(TARGET)/release/fleetloom-cluster up
+
+cluster-down: ## end that node; nothing of it is left
+	$(TARGET)/release/fleetloom-cluster down
+
+images: build ## the images of worker and operator, in out/images
+	.ci/tools cluster
+	mkdir -p out/images
+	.ci/images $(TARGET)/release out/images
+
+load: images ## give both images to that node
+	$(TARGET)/release/fleetloom-cluster load out/images/fleetloom.tar
+	$(TARGET)/release/fleetloom-cluster load out/images/fleetloom-operator.tar
 
 venv: tools ## the Python environment of the tests, in ~/.cache
 	.ci/venv $(VENV)
@@ -59,6 +83,12 @@ docs: tools fetch ## the code's own documentation, every warning an error
 
 rules: fetch ## who may import whom, one Arrow, no long files
 	.ci/rules
+
+charts: tools venv ## the chart, manifests and their documents, against Kubernetes' own schemas
+	.ci/charts
+
+chart: venv ## write what is generated of the chart: its copy of the CRDs, the table of its values
+	$(VENV)/bin/python tests/charts/generated.py
 
 clean-out: ## remove what the examples published
 	rm -rf out

@@ -49,7 +49,7 @@ pub fn rules() -> Vec<Value> {
     vec![
         rule(&["fleetloom.dev"], &["archives", "pipelines"], &all),
         rule(&["fleetloom.dev"], &["runs"], &[&all[..], &["create", "delete"]].concat()),
-        rule(&["fleetloom.dev"], &statuses, &["get", "update", "patch"]),
+        rule(&["fleetloom.dev"], &statuses, &["update"]),
         rule(&["batch"], &["jobs"], &[&all[..], &["create", "patch", "delete"]].concat()),
         rule(&[""], &["configmaps"], &["get", "create", "patch"]),
         rule(&[""], &["pods"], &["get", "list"]),

@@ -1,11 +1,12 @@
 //! Archives and results in buckets of a real server: the same rows as in folders, few requests, and one line for what is wrong.
 
-use crate::words::{SMALL, change, example, good};
+use crate::words::{SMALL, change, example, fleet, good};
 use fleetloom_tests::bucket::{Certificate, Server, Versions};
 use fleetloom_tests::pack;
 use fleetloom_tests::place::Place;
 use fleetloom_tests::program::{self, Outcome, fleetloom_with};
 use fleetloom_tests::python;
+use fleetloom_tests::table::data_files;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -39,35 +40,64 @@ fn asked(server: &Server, before: usize) -> BTreeMap<String, usize> {
     counts
 }
 
-#[test]
-fn the_ur3_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run_publishes_nothing() {
+/// An example through buckets: its tables as from a folder, few requests, and no second version of what did not change.
+fn example_through_buckets(name: &str, tables: &[&str], requests_max: [usize; 2]) {
     let (place, server) = (Place::new(), server());
-    let folder = python::repository().join("manifests/examples/ur3");
-    let words = example(&place, "ur3");
+    let folder = python::repository().join("manifests/examples").join(name);
+    let words = example(&place, name);
     program::run(&place.words(&words)).expect(0);
-    server.put_folder("telemetry", "ur3/", &folder);
-    let words = change(&words, &format!("url: \"file://{}/\"", folder.display()), &store(&server, "telemetry", "ur3"));
-    let words = ["ur3-stops", "ur3-before-stops"].iter().fold(words, |words, table| {
+    server.put_folder("telemetry", &format!("{name}/"), &folder);
+    let words = change(&words, &format!("url: \"file://{}/\"", folder.display()), &store(&server, "telemetry", name));
+    let words = tables.iter().fold(words, |words, table| {
         let from = format!("url: file://{}/{table}/", place.folder().display());
         change(&words, &from, &store(&server, "features", table))
     });
     let file = place.words(&words);
-    let before = server.requests().len();
-    run(&server, &file).expect(0).says("published");
-    let first = asked(&server, before);
-    for table in ["ur3-stops", "ur3-before-stops"] {
+    for (said, most) in ["published", "nothing"].into_iter().zip(requests_max) {
+        let before = server.requests().len();
+        run(&server, &file).expect(0).says(said);
+        let asked = asked(&server, before);
+        println!("{name}, {said}: {asked:?}");
+        assert!(asked.values().sum::<usize>() <= most, "{asked:?}");
+    }
+    for table in tables {
         let through_bucket = server.files("features").join(table);
         assert_eq!(python::digest(&through_bucket), python::digest(&place.path(table)), "{table}");
+        let versions = std::fs::read_dir(through_bucket.join("_delta_log")).expect("a table").flatten();
+        assert_eq!(versions.filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);
     }
+}
+
+// Each new table tries its store out, in some 40 requests.
+#[test]
+fn the_ur3_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run_publishes_nothing() {
+    example_through_buckets("ur3", &["ur3-stops", "ur3-before-stops"], [170, 80]);
+}
+
+#[test]
+fn the_comma_example_through_buckets_gives_the_rows_of_the_folder_and_a_second_run_publishes_nothing() {
+    example_through_buckets("comma", &["comma-drive"], [90, 40]);
+}
+
+#[test]
+fn a_day_of_twenty_robots_through_buckets_gives_the_bytes_of_the_folder() {
+    let ((place, file), server) = (fleet(20, 24, 9, false), server());
+    let words = std::fs::read_to_string(&file).expect("the words");
+    let folder = program::run(&file).expect(0);
+    server.put_folder("telemetry", "day/", &place.path("archive"));
+    let words = change(&words, "url: archive/", &store(&server, "telemetry", "day"));
+    let file = place.words(&change(&words, "url: result/", &store(&server, "features", "day")));
     let before = server.requests().len();
-    run(&server, &file).expect(0).says("nothing");
-    let second = asked(&server, before);
-    println!("requests of a first run of two pipelines: {first:?}\nof a second: {second:?}");
-    // Each new table tries its store out, in some 40 requests.
-    assert!(first.values().sum::<usize>() <= 170, "1,498 members, one shard a table: {first:?}");
-    assert!(second.values().sum::<usize>() <= 80, "{second:?}");
-    let versions = std::fs::read_dir(server.files("features").join("ur3-stops/_delta_log")).unwrap();
-    assert_eq!(versions.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "json")).count(), 1);
+    let bucket = run(&server, &file).expect(0);
+    let asked = asked(&server, before);
+    let through_bucket = data_files(&server.files("features").join("day"));
+    assert_eq!(through_bucket, data_files(&place.result()), "the same files, byte for byte");
+    assert!(!through_bucket.is_empty());
+    let (folder, bucket) = (folder.elapsed.as_secs_f64(), bucket.elapsed.as_secs_f64());
+    let mb = 20.0 * 24.0 * 2.025; // 720 documents an hour of 2.81 KB each
+    println!("{mb} MB of JSON: {folder:.1} s from a folder, {bucket:.1} s from a bucket; {asked:?}");
+    // 295 MB of zip in reads of at most 8 MiB, some shards, no request per member.
+    assert!(asked.values().sum::<usize>() <= 400, "{asked:?}");
 }
 
 /// The small archive in buckets, with its words.

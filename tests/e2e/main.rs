@@ -10,6 +10,8 @@ mod faults;
 mod figures;
 mod golden;
 mod history;
+mod network;
+mod pods;
 mod python;
 mod refused;
 mod replay;

@@ -3,7 +3,9 @@
 //!
 //! The programs are looked for on PATH and then in `~/.cache/fleetloom/bin`, where `.ci/server` puts them.
 
+use crate::proxy::Proxy;
 use crate::signed::{self, Answer, Keys};
+use crate::table::Table;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -71,7 +73,8 @@ impl Default for Certificate {
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    process: Child,
+    /// None if someone else ends it.
+    process: Option<Child>,
     at: SocketAddr,
     scheme: &'static str,
     keys: Keys,
@@ -102,6 +105,22 @@ impl Server {
             fs::create_dir(folder.path().join(name)).expect("folders can be made");
         }
         Self::start(Folder::Own(folder), "http", new_keys(), versitygw(&[]))
+    }
+
+    /// How a versitygw over an empty folder is started at an address that only another network may have, and the server that it
+    /// will be. Whoever starts it also ends it.
+    pub(crate) fn elsewhere(at: SocketAddr, folder: &Path) -> (Command, Self) {
+        let keys = new_keys();
+        for name in ["data", "versions", "users"] {
+            fs::create_dir(folder.join(name)).expect("folders can be made");
+        }
+        let command = versitygw(&[])(at, &keys, folder);
+        (command, Self { process: None, at, scheme: "http", keys, folder: Folder::Of(folder.to_owned()) })
+    }
+
+    /// Whether it answers to its keys.
+    pub(crate) fn answers(&self) -> bool {
+        signed::ask(self.at, &self.keys, "GET", "/", "", b"").is_ok_and(|said| said.status == 200)
     }
 
     /// A second versitygw over the same buckets that speaks TLS. The first one must outlive it.
@@ -140,7 +159,7 @@ impl Server {
             command.stdin(Stdio::null()).stderr(said.try_clone().expect("a file can be shared")).stdout(said);
             let mut process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
             if answers(&mut process, at, scheme, &keys) {
-                return Self { process, at, scheme, keys, folder };
+                return Self { process: Some(process), at, scheme, keys, folder };
             }
         }
         panic!("no server after {STARTS} starts; see what it said in {}", folder.path().display());
@@ -205,6 +224,16 @@ impl Server {
         }
     }
 
+    /// A proxy before it, that can be told what to lose.
+    pub fn behind_proxy(&self) -> Proxy {
+        Proxy::new(self.at)
+    }
+
+    /// A table below a prefix of a bucket, as readers of other makes see it.
+    pub fn table(&self, bucket: &str, prefix: &str) -> Table {
+        Table::new(self.at, self.keys.clone(), format!("/{bucket}/{prefix}"))
+    }
+
     /// Removes an object.
     pub fn delete(&self, bucket: &str, key: &str) {
         self.expect("DELETE", &format!("/{bucket}/{key}"), "", b"");
@@ -232,8 +261,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
+        if let Some(process) = &mut self.process {
+            let _gone = process.kill();
+            let _gone = process.wait();
+        }
     }
 }
 

@@ -8,13 +8,19 @@
 //! python.rs   the virtual environment: oracle, deltalake, polars, DuckDB, pandas
 //! bucket.rs   a real S3 server with its own folders and keys
 //! signed.rs   the requests that make its buckets
+//! cluster.rs  a real Kubernetes on this machine: its memory alone, or a node that runs pods
+//! proxy.rs    the network before it, which loses what it is told to
+//! table.rs    a published table as a reader of another make sees it
 //! shown.rs    `fleetloom show --json`, as text that can be compared
 //! ```
 
 pub mod bucket;
+pub mod cluster;
 pub mod pack;
 pub mod place;
 pub mod program;
+pub mod proxy;
 pub mod python;
 pub mod shown;
 pub mod signed;
+pub mod table;

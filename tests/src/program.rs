@@ -43,12 +43,17 @@ pub fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Running {
     Running::start(command)
 }
 
-/// Runs `fleetloom` with arguments and nothing but these variables to its end. It asks no metadata service for keys, which
-/// would be off this machine, unless the variables say where one is.
+/// Runs `fleetloom` with arguments and nothing but these variables to its end; see [`start_with`].
 pub fn fleetloom_with<S: AsRef<OsStr>>(environment: &[(&str, &str)], arguments: &[S]) -> Outcome {
+    start_with(environment, arguments).finish()
+}
+
+/// Starts `fleetloom` with arguments and nothing but these variables. It asks no metadata service for keys, which would be off
+/// this machine, unless the variables say where one is.
+pub fn start_with<S: AsRef<OsStr>>(environment: &[(&str, &str)], arguments: &[S]) -> Running {
     let mut command = Command::new(path());
     command.args(arguments).env_clear().env("AWS_EC2_METADATA_DISABLED", "true").envs(environment.iter().copied());
-    Running::start(command).finish()
+    Running::start(command)
 }
 
 /// Runs `fleetloom run -f FILE`.

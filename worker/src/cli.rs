@@ -1,18 +1,25 @@
 //! The command line: verbs, their flags, and an example of each. No behaviour: that is in [`crate::command`].
 
-use crate::console::Color;
-use crate::fault::Fault;
-use crate::plan::Ask;
+mod acts;
+mod budget;
+mod results;
+mod scope;
+mod words;
+
+pub(crate) use acts::{CheckArgs, CommitArgs, ExplainArgs, PlanArgs, RunArgs, ShardArgs, Since, SourceArgs, Which};
+pub(crate) use budget::cores;
+pub(crate) use results::{
+    DiffArgs, DoctorArgs, HistoryArgs, ReplayArgs, RestoreArgs, Section, ShardName, ShowArgs, TagArgs, TraceArgs,
+    VacuumArgs,
+};
+pub(crate) use words::Words;
+
+use crate::console::{Color, Layout};
 use crate::simulate::Order;
-use crate::work::{Effort, MEMORY_BYTES_MIN, now_ms, run_id};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use pipeline::pipeline::DayRange;
-use pipeline::run::Run;
-use pipeline::spec;
-use pipeline::time::{Day, floor_us, words};
+use pipeline::time::Day;
 use std::path::PathBuf;
-use table::version::VersionName;
 
 /// Turns archives of robot telemetry into versioned, training-ready feature tables.
 #[derive(Debug, Parser)]
@@ -45,6 +52,10 @@ pub(crate) struct Speech {
     /// Least level of the log on stderr
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Warn, global = true, help_heading = "Output")]
     pub(crate) log: Level,
+    /// How the log on stderr is laid out: lines for people, or a JSON object a line
+    #[arg(long, value_name = "LAYOUT", value_enum, env = "FLEETLOOM_LOG_FORMAT", hide_env_values = true)]
+    #[arg(default_value_t = Layout::Text, global = true, help_heading = "Output")]
+    pub(crate) log_format: Layout,
     /// When to colour stderr
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Color::Auto, global = true, help_heading = "Output")]
     pub(crate) color: Color,
@@ -92,12 +103,17 @@ A Run document in the files says the range and what to compute anew; a flag over
     /// Cut the archive into shards and store the plan (first act of a run)
     #[command(after_help = "Example:\n  fleetloom plan -f fleet.yaml --json | jq -r .hash")]
     Plan(PlanArgs),
-    /// Compute one shard of a stored plan (second act of a run)
-    #[command(after_help = "Example:\n  fleetloom shard -f fleet.yaml --plan 3b9c… --index 0")]
+    /// Compute one shard, or a batch, of a stored plan (second act of a run)
+    #[command(after_help = "Examples:
+  fleetloom shard -f fleet.yaml --plan 3b9c… --index 0
+  JOB_COMPLETION_INDEX=2 fleetloom shard -f fleet.yaml --plan 3b9c… --batches 8      the third eighth of the stale shards")]
     Shard(ShardArgs),
     /// Publish the finished shards of a stored plan as one version (third act of a run)
     #[command(after_help = "Example:\n  fleetloom commit -f fleet.yaml --plan 3b9c…")]
     Commit(CommitArgs),
+    /// List the archive and say which version it has now
+    #[command(after_help = "Example:\n  fleetloom source -f fleet.yaml --json | jq -r .version")]
+    Source(SourceArgs),
     /// Print the physical plan that computes the rows
     #[command(after_help = "Example:\n  fleetloom explain -f fleet.yaml --pipeline aborts")]
     Explain(ExplainArgs),
@@ -181,410 +197,6 @@ The archive is only read; what is written to the result to try it out is removed
     Completions(CompletionsArgs),
 }
 
-/// Which words a verb is about.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Words {
-    /// YAML files with an Archive and Pipelines; - is stdin
-    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1.., value_hint = ValueHint::FilePath)]
-    pub(crate) files: Vec<PathBuf>,
-    /// Only this Pipeline of the files
-    #[arg(long, value_name = "NAME")]
-    pub(crate) pipeline: Option<String>,
-}
-
-/// Which table a verb is about: as [`Words`], but one file a flag, so that the verb's own words may follow.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TableWords {
-    /// YAML file with an Archive and Pipelines; - is stdin; may be given several times
-    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
-    files: Vec<PathBuf>,
-    /// The Pipeline whose table is meant, where the files hold several
-    #[arg(long, value_name = "NAME")]
-    pipeline: Option<String>,
-}
-
-impl TableWords {
-    /// The same as the words of other verbs.
-    pub(crate) fn words(&self) -> Words {
-        Words { files: self.files.clone(), pipeline: self.pipeline.clone() }
-    }
-}
-
-/// What a process may take.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Budget {
-    /// Aim for at most this much memory, 128Mi or more [default: 512Mi]
-    #[arg(long, value_name = "BYTES", value_parser = memory_bytes, help_heading = "Resources")]
-    pub(crate) memory: Option<u64>,
-    /// Number of threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Resources")]
-    pub(crate) threads: Option<u16>,
-}
-
-impl Budget {
-    /// As asked, else the default.
-    pub(crate) fn effort(&self) -> Effort {
-        let Effort { threads, memory_bytes } = Effort::default();
-        Effort { threads: self.threads.map_or(threads, usize::from), memory_bytes: self.memory.unwrap_or(memory_bytes) }
-    }
-}
-
-/// Cores of this machine that the process may use; 1 where the system does not say.
-pub(crate) fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// What is computed anew.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Scope {
-    /// Compute these UTC days only, half-open; the others are carried over unchanged
-    #[arg(long, value_name = "FROM..TO", value_parser = day_range)]
-    pub(crate) range: Option<DayRange>,
-    /// What to compute anew [default: stale]
-    #[arg(long, value_name = "WHAT", value_enum)]
-    pub(crate) recompute: Option<Recompute>,
-    /// Name of this run in the table's history [default: made up]
-    #[arg(long, value_name = "ID", value_parser = run_name)]
-    pub(crate) run_id: Option<String>,
-}
-
-/// What is computed anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Recompute {
-    /// What changed
-    Stale,
-    /// Everything
-    All,
-}
-
-impl Scope {
-    /// What is asked of a plan; a name is made up where none is given.
-    pub(crate) fn ask(&self) -> Ask {
-        let recompute = self.recompute.map_or(spec::Recompute::Stale, Recompute::word);
-        let run = self.run_id.clone().unwrap_or_else(run_id);
-        Ask { run, range: self.range, recompute, asked_ms: now_ms() }
-    }
-
-    /// What the Runs of the files ask, each in turn; what a flag says overrules what a Run says. Without a Run, one that asks
-    /// what the flags say.
-    ///
-    /// Errors: one name for several Runs.
-    pub(crate) fn asks(&self, runs: &[&Run]) -> Result<Vec<Ask>, Fault> {
-        if runs.is_empty() {
-            return Ok(vec![self.ask()]);
-        }
-        let runs: Vec<&&Run> = runs.iter().filter(|run| !run.suspend).collect();
-        if self.run_id.is_some() && runs.len() > 1 {
-            let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
-            let why = "the files hold several Runs, which have names: leave it out, or keep one Run in the files";
-            return Err(Fault::request(format!("--run-id: {why} ({})", names.join(", "))));
-        }
-        let ask = |run: &&Run| Ask {
-            run: self.run_id.clone().unwrap_or_else(|| run.name.clone()),
-            range: self.range.or(run.range),
-            recompute: self.recompute.map_or(run.recompute, Recompute::word),
-            asked_ms: now_ms(),
-        };
-        Ok(runs.into_iter().map(ask).collect())
-    }
-}
-
-impl Recompute {
-    fn word(self) -> spec::Recompute {
-        match self {
-            Self::Stale => spec::Recompute::Stale,
-            Self::All => spec::Recompute::All,
-        }
-    }
-}
-
-/// Longest name of a run: that of a Kubernetes object.
-const RUN_NAME_MAX: usize = 63;
-
-/// A name that a history, a metric and an object's name can hold.
-fn run_name(text: &str) -> Result<String, String> {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if (1..=RUN_NAME_MAX).contains(&text.len()) && text.bytes().all(fine) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("write 1 to {RUN_NAME_MAX} letters, digits, `-`, `_` or `.`"))
-}
-
-/// `fleetloom check`.
-#[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-}
-
-/// `fleetloom run`.
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    #[command(flatten)]
-    pub(crate) scope: Scope,
-    #[command(flatten)]
-    pub(crate) budget: Budget,
-    /// Plan only: say what would be computed, and why
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// End with 3 when anything went to quarantine or failed
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// Print the summary as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom plan`.
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    #[command(flatten)]
-    pub(crate) scope: Scope,
-    /// Print the plan as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom shard`.
-#[derive(Debug, Args)]
-pub(crate) struct ShardArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    /// The plan
-    #[arg(long, value_name = "HASH")]
-    pub(crate) plan: String,
-    /// Which of its stale shards, from 0
-    #[arg(long, value_name = "N")]
-    pub(crate) index: u32,
-    #[command(flatten)]
-    pub(crate) budget: Budget,
-}
-
-/// `fleetloom commit`.
-#[derive(Debug, Args)]
-pub(crate) struct CommitArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    /// The plan
-    #[arg(long, value_name = "HASH")]
-    pub(crate) plan: String,
-    /// Name of this run in the table's history [default: made up]
-    #[arg(long, value_name = "ID", value_parser = run_name)]
-    pub(crate) run_id: Option<String>,
-    /// Print the summary as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom explain`.
-#[derive(Debug, Args)]
-pub(crate) struct ExplainArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-}
-
-/// `fleetloom show`.
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    /// Which version: a number, a tag, latest, a day or a time
-    #[arg(long, value_name = "V", value_parser = VersionName::parse, default_value = "latest")]
-    pub(crate) version: VersionName,
-    /// How many rows
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub(crate) rows: u32,
-    /// What to show; may be given several times [default: all]
-    #[arg(long, value_name = "PART", value_enum)]
-    pub(crate) section: Vec<Section>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom history`.
-#[derive(Debug, Args)]
-pub(crate) struct HistoryArgs {
-    #[command(flatten)]
-    pub(crate) words: TableWords,
-    /// How many versions, the newest first
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Which version of a table.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct AtVersion {
-    /// Which version: a number, a tag, latest, a day or a time
-    #[arg(long, value_name = "V", value_parser = VersionName::parse, default_value = "latest")]
-    pub(crate) version: VersionName,
-}
-
-/// `fleetloom trace`.
-#[derive(Debug, Args)]
-pub(crate) struct TraceArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    /// The robot
-    #[arg(long, value_name = "NAME")]
-    pub(crate) robot: String,
-    /// The row's time: RFC 3339 as `show` prints it, or a number since the epoch (s, ms, us or ns, told by its length)
-    #[arg(long, value_name = "TIME", value_parser = time_us, allow_hyphen_values = true)]
-    pub(crate) time: i64,
-    /// Only this column of the result
-    #[arg(long, value_name = "NAME")]
-    pub(crate) column: Option<String>,
-    #[command(flatten)]
-    pub(crate) at: AtVersion,
-    #[command(flatten)]
-    pub(crate) budget: Budget,
-    /// Print JSON, with every value of every window
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom replay`.
-#[derive(Debug, Args)]
-pub(crate) struct ReplayArgs {
-    #[command(flatten)]
-    pub(crate) words: Words,
-    #[command(flatten)]
-    pub(crate) shard: ShardName,
-    #[command(flatten)]
-    pub(crate) at: AtVersion,
-    /// Compute with the words and the engine at hand although others made the version, to see what they change
-    #[arg(long)]
-    pub(crate) other_words: bool,
-    #[command(flatten)]
-    pub(crate) budget: Budget,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom diff`.
-#[derive(Debug, Args)]
-pub(crate) struct DiffArgs {
-    /// The version before: a number, a tag, latest, a day or a time
-    #[arg(value_name = "A", value_parser = VersionName::parse)]
-    pub(crate) before: VersionName,
-    /// The version after
-    #[arg(value_name = "B", value_parser = VersionName::parse)]
-    pub(crate) after: VersionName,
-    #[command(flatten)]
-    pub(crate) words: TableWords,
-    /// Most lines of each table
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) limit: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Write a line per robot, day and column to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) parquet: Option<PathBuf>,
-}
-
-/// `fleetloom restore`.
-#[derive(Debug, Args)]
-pub(crate) struct RestoreArgs {
-    /// The version to bring back: a number, a tag, latest, a day or a time
-    #[arg(value_name = "V", value_parser = VersionName::parse)]
-    pub(crate) version: VersionName,
-    #[command(flatten)]
-    pub(crate) words: TableWords,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom vacuum`.
-#[derive(Debug, Args)]
-pub(crate) struct VacuumArgs {
-    #[command(flatten)]
-    pub(crate) words: TableWords,
-    /// Delete it; without this it is only counted
-    #[arg(long)]
-    pub(crate) delete: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom doctor`.
-#[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    pub(crate) words: TableWords,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `fleetloom tag`.
-#[derive(Debug, Args)]
-pub(crate) struct TagArgs {
-    /// The tag: a letter, then letters, digits, . _ or -
-    #[arg(value_name = "NAME", value_parser = tag_name)]
-    pub(crate) name: Option<String>,
-    /// The version to tag: a number, another tag, latest, a day or a time
-    #[arg(value_name = "V", value_parser = VersionName::parse, requires = "name", conflicts_with = "delete")]
-    pub(crate) version: Option<VersionName>,
-    #[command(flatten)]
-    pub(crate) words: TableWords,
-    /// Remove the tag
-    #[arg(long, requires = "name")]
-    pub(crate) delete: bool,
-    /// Move the tag if another version has it
-    #[arg(long, requires = "version")]
-    pub(crate) force: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-fn tag_name(text: &str) -> Result<String, String> {
-    table::tag::check_name(text).map(|()| text.to_owned())
-}
-
-/// Which shard of a version.
-#[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct ShardName {
-    /// The shard's key, or a beginning that no other has (`show --section ledger` lists them)
-    #[arg(long, value_name = "KEY")]
-    pub(crate) shard: Option<String>,
-    /// Its position in the plan that made the version, from 0
-    #[arg(long, value_name = "N")]
-    pub(crate) index: Option<u32>,
-}
-
-/// A part of what `show` shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Section {
-    /// Columns and their types
-    Schema,
-    /// The first rows
-    Rows,
-    /// Every observation and row, by what became of it
-    Account,
-    /// What the joins found
-    Matches,
-    /// The shards of the version
-    Ledger,
-}
-
-impl Section {
-    /// All, in the order shown.
-    pub(crate) const ALL: [Self; 5] = [Self::Schema, Self::Rows, Self::Account, Self::Matches, Self::Ledger];
-}
-
 /// `fleetloom simulate`.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
@@ -622,33 +234,11 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// A time as people and programs copy it from a table, in µs since the epoch towards minus infinity.
-fn time_us(text: &str) -> Result<i64, String> {
-    words::instant_ns(text).map(floor_us)
-}
-
-/// A budget that can be kept.
-fn memory_bytes(text: &str) -> Result<u64, String> {
-    let bytes = words::size_bytes(text)?;
-    let least = MEMORY_BYTES_MIN >> 20;
-    if bytes >= MEMORY_BYTES_MIN {
-        Ok(bytes)
-    } else {
-        Err(format!("the program and a little data need {least}Mi; give it at least that"))
-    }
-}
-
-/// `2022-10-01..2022-11-01`, half-open and not empty.
-fn day_range(text: &str) -> Result<DayRange, String> {
-    let (from, to) = text.split_once("..").ok_or("write FROM..TO, such as 2022-10-01..2022-11-01")?;
-    let range = DayRange { from: Day::parse(from)?, to: Day::parse(to)? };
-    if range.from < range.to { Ok(range) } else { Err("ends before it begins; TO is the day after the last".into()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use table::version::VersionName;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -695,48 +285,5 @@ mod tests {
         {
             assert!(parse(line).is_err(), "{line}");
         }
-    }
-
-    #[test]
-    fn runs_of_the_files_ask_unless_flags_do() {
-        let run = |name: &str, suspend| Run {
-            name: name.into(),
-            pipeline: "p".into(),
-            range: None,
-            parallelism: None,
-            suspend,
-            recompute: spec::Recompute::All,
-            ttl_seconds_after_finished: None,
-        };
-        let scope = |flags: &[&str]| match Cli::parse_from([&["fleetloom", "run", "-f", "a.yaml"], flags].concat()).verb
-        {
-            Verb::Run(args) => args.scope,
-            _ => panic!("not run"),
-        };
-        let (backfill, later) = (run("backfill", false), run("later", true));
-        let asks = |flags: &[&str], runs: &[&Run]| scope(flags).asks(runs).unwrap();
-        let names =
-            |flags: &[&str], runs: &[&Run]| asks(flags, runs).into_iter().map(|ask| ask.run).collect::<Vec<_>>();
-        assert_eq!(names(&[], &[&backfill, &later]), ["backfill"]);
-        assert_eq!(names(&["--run-id", "mine"], &[&backfill]), ["mine"]);
-        assert_eq!(names(&[], &[]).len(), 1);
-        assert_eq!(asks(&["--run-id", "mine"], &[&backfill])[0].recompute, spec::Recompute::All);
-        assert_eq!(asks(&["--recompute", "stale"], &[&backfill])[0].recompute, spec::Recompute::Stale);
-        assert!(scope(&["--run-id", "mine"]).asks(&[&backfill, &backfill]).is_err());
-        assert!(run_name("").is_err() && run_name("a\nb").is_err() && run_name("ur3-stops.1_a").is_ok());
-    }
-
-    #[test]
-    fn a_budget_that_cannot_be_kept_is_refused() {
-        assert_eq!(memory_bytes("128Mi"), Ok(128 << 20));
-        assert!(memory_bytes("10Mi").unwrap_err().contains("at least"));
-    }
-
-    #[test]
-    fn a_range_is_half_open_and_not_empty() {
-        assert_eq!(day_range("1970-01-02..1970-01-03"), Ok(DayRange { from: Day(1), to: Day(2) }));
-        assert!(day_range("1970-01-02..1970-01-02").is_err());
-        assert!(day_range("1970-01-02").is_err());
-        assert!(day_range("1970-01-02..1970-02-30").is_err());
     }
 }

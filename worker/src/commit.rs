@@ -33,6 +33,8 @@ pub(crate) struct Committed {
     pub(crate) version: u64,
     /// Whether this command made it.
     pub(crate) published: bool,
+    /// Whether the plan made it, in this command or before; else it was there and the plan changes nothing.
+    pub(crate) changed: bool,
     /// The whole version's account.
     pub(crate) account: Account,
     /// All shards of the version.
@@ -64,8 +66,8 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str, started_ms: Opti
         origin: Origin { started_ms, changes, restored: None },
         now_ms: now_ms(),
     };
-    let (version, published) = make_version(&work.result, &publication).await?;
-    Ok(Committed { version, published, account, ledger: publication.ledger })
+    let Made { version, published, changed } = make_version(&work.result, &publication).await?;
+    Ok(Committed { version, published, changed, account, ledger: publication.ledger })
 }
 
 /// A sentence for each gate of `tolerate.drift` that the version would not pass. A first version has no base.
@@ -77,14 +79,27 @@ async fn drifted(work: &Work, base: Option<&TableState>, ledger: &Ledger) -> Res
     }
 }
 
-/// Publishes, and writes a checkpoint when one is due. Returns the version to speak of and whether this call made it.
-pub(crate) async fn make_version(result: &Arc<dyn Store>, publication: &Publication) -> Result<(u64, bool), Fault> {
+/// A version, and what a publication had to do with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made {
+    /// The version to speak of.
+    pub(crate) version: u64,
+    /// Whether this call made it.
+    pub(crate) published: bool,
+    /// Whether the plan made it, now or before.
+    changed: bool,
+}
+
+/// Publishes, and writes a checkpoint when one is due.
+pub(crate) async fn make_version(result: &Arc<dyn Store>, publication: &Publication) -> Result<Made, Fault> {
     let outcome = publish(result, publication, Patience::default()).await?;
-    let (version, published) = version_of(result, outcome)?;
-    if published && let Err(error) = checkpoint(result, version).await {
-        tracing::warn!(version, %error, "no checkpoint was written; the table is complete without it");
+    let made = version_of(result, outcome)?;
+    if made.published
+        && let Err(error) = checkpoint(result, made.version).await
+    {
+        tracing::warn!(version = made.version, %error, "no checkpoint was written; the table is complete without it");
     }
-    Ok((version, published))
+    Ok(made)
 }
 
 /// Its shards by what became of them.
@@ -210,10 +225,11 @@ async fn failures(work: &Work, plan: &Plan) -> Result<BTreeMap<String, Failure>,
 }
 
 /// The version to speak of, or why there is none.
-fn version_of(result: &Arc<dyn Store>, outcome: Outcome) -> Result<(u64, bool), Fault> {
+fn version_of(result: &Arc<dyn Store>, outcome: Outcome) -> Result<Made, Fault> {
     match outcome {
-        Outcome::Published { version } => Ok((version, true)),
-        Outcome::AlreadyPublished { version } | Outcome::NothingToDo { version } => Ok((version, false)),
+        Outcome::Published { version } => Ok(Made { version, published: true, changed: true }),
+        Outcome::AlreadyPublished { version } => Ok(Made { version, published: false, changed: true }),
+        Outcome::NothingToDo { version } => Ok(Made { version, published: false, changed: false }),
         Outcome::Refused(Why::Gates(gates)) => Err(Fault::new(
             Exit::Gate,
             format!(

@@ -17,6 +17,15 @@ pub(crate) enum Color {
     Never,
 }
 
+/// How the log is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Layout {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
 /// The process's stderr and stdout. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
@@ -40,7 +49,7 @@ impl Console {
 
     /// Sends logs to stderr: those of `level` and above of our own parts, warnings of all others. None of the AWS crates: what
     /// they meet is in our own errors, and their texts hold whole answers.
-    pub(crate) fn log(&self, level: &str) {
+    pub(crate) fn log(&self, level: &str, layout: Layout) {
         let filter = EnvFilter::new(format!(
             "warn,aws_=off,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off,fleetloom={level},pipeline={level},\
              archive={level},engine={level},table={level},\
@@ -48,7 +57,10 @@ impl Console {
         ));
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.color).with_writer(self.clone());
         // A second logger in one process (tests) is no harm: the first stays.
-        let _ = logs.try_init();
+        let _ = match layout {
+            Layout::Text => logs.try_init(),
+            Layout::Json => logs.json().flatten_event(true).try_init(),
+        };
     }
 
     /// Whether stderr is a terminal, where bars can be drawn.

@@ -6,8 +6,8 @@
 //! ```
 
 use crate::fault::Fault as RunFault;
-use crate::plan::{Ask, Planned};
-use crate::run::{Ran, Watch, run};
+use crate::plan::Ask;
+use crate::run::{Ran, Unwatched, run};
 use crate::stop::Stop;
 use crate::work::{Effort, Work, runtime};
 use archive::faulty::{Fault, Faults};
@@ -113,14 +113,6 @@ fn objects(store: &MemoryStore) -> BTreeMap<String, Vec<u8>> {
     read.now_or_never().expect("memory answers at once")
 }
 
-struct Quiet;
-
-impl Watch for Quiet {
-    fn planned(&self, _: &Planned) {}
-    fn passed(&self, _: u64, _: u64) {}
-    fn computed(&self) {}
-}
-
 /// What a table holds, bit for bit: its version and, in the order of its files, all rows.
 #[derive(Debug, PartialEq)]
 struct Rows {
@@ -219,7 +211,7 @@ impl Scene {
             stop: Stop::default(),
         };
         let ask = Ask { run: "run".to_owned(), range: None, recompute: Recompute::Stale, asked_ms: 1 };
-        let ran = catch_unwind(AssertUnwindSafe(|| run(&work, self.runtime.handle(), &ask, &Quiet)));
+        let ran = catch_unwind(AssertUnwindSafe(|| run(&work, self.runtime.handle(), &ask, &Unwatched)));
         let ended = match ran {
             _ if faults.is_dead() => None,
             Ok(ran) => Some(ran),

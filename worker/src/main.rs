@@ -9,7 +9,9 @@ mod console;
 mod fault;
 #[cfg(test)]
 mod faults;
+mod inline;
 mod memory;
+mod message;
 mod past;
 mod plan;
 mod present;
@@ -28,7 +30,8 @@ mod work;
 use clap::Parser;
 use cli::{Cli, Verb};
 use console::Console;
-use fault::{Exit, Result};
+use fault::{Exit, Fault, Result};
+use message::Messages;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use stop::Stop;
@@ -45,35 +48,43 @@ pub(crate) struct Context {
     pub(crate) console: Console,
     /// Whether the process was asked to stop.
     pub(crate) stop: Stop,
+    /// Who is told how it ended, in a pod.
+    pub(crate) messages: Messages,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.speech.color);
-    console.log(cli.speech.log.word());
+    console.log(cli.speech.log.word(), cli.speech.log_format);
     report_panics(&console);
-    let ended = catch_unwind(AssertUnwindSafe(|| run(&cli, &console)));
+    let messages = Messages::of_process();
+    let ended = catch_unwind(AssertUnwindSafe(|| run(&cli, &console, &messages)));
     let exit = match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(fault)) => {
             console.complain(&fault);
+            messages.complain(&fault);
             fault.exit()
         }
-        Err(_) => Exit::Broken,
+        Err(_) => {
+            messages.complain(&Fault::broken("a bug: the log says which"));
+            Exit::Broken
+        }
     };
     exit.into()
 }
 
-fn run(cli: &Cli, console: &Console) -> Result {
+fn run(cli: &Cli, console: &Console, messages: &Messages) -> Result {
     let stop = Stop::default();
     stop.listen(console)?;
-    let context = Context { console: console.clone(), stop };
+    let context = Context { console: console.clone(), stop, messages: messages.clone() };
     match &cli.verb {
         Verb::Check(args) => command::check::check(args, &context),
         Verb::Run(args) => command::run::run(args, &context),
         Verb::Plan(args) => command::plan::plan(args, &context),
         Verb::Shard(args) => command::shard::shard(args, &context),
         Verb::Commit(args) => command::commit::commit(args, &context),
+        Verb::Source(args) => command::source::source(args, &context),
         Verb::Explain(args) => command::explain::explain(args),
         Verb::Show(args) => command::show::show(args),
         Verb::History(args) => command::history::history(args),

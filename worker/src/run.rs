@@ -35,11 +35,35 @@ pub(crate) trait Watch: Sync {
     fn computed(&self);
 }
 
+/// Nobody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unwatched;
+
+impl Watch for Unwatched {
+    fn planned(&self, _: &Planned) {}
+    fn passed(&self, _: u64, _: u64) {}
+    fn computed(&self) {}
+}
+
 /// Runs a pipeline to a published version. Blocks: call it outside the runtime's threads.
 pub(crate) fn run(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -> Result<Ran, Fault> {
+    go_on(work, runtime, ask, None, watch)
+}
+
+/// The same from a plan that was just made, if one was.
+pub(crate) fn go_on(
+    work: &Work,
+    runtime: &Handle,
+    ask: &Ask,
+    mut made: Option<Planned>,
+    watch: &dyn Watch,
+) -> Result<Ran, Fault> {
+    let _said_in = tracing::error_span!("run", run = ask.run, pipeline = work.pipeline().name).entered();
     let (mut changes, mut splits) = (0, 0);
     loop {
-        match once(work, runtime, ask, watch, splits < SPLITS_MAX) {
+        let planned = made.take().map_or_else(|| runtime.block_on(plan(work, ask)), Ok);
+        let ran = planned.and_then(|planned| once(work, runtime, ask, planned, watch, splits < SPLITS_MAX));
+        match ran {
             Err(fault) if fault.exit() == Exit::Changed && changes + 1 < PLANS_MAX => {
                 changes += 1;
                 tracing::warn!(%fault, changes, "planning anew");
@@ -51,11 +75,17 @@ pub(crate) fn run(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch) -
     }
 }
 
-/// Plans, computes and publishes; `None`: shards are to be cut in two first, if that `may` be.
-fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch, may_split: bool) -> Result<Option<Ran>, Fault> {
-    let planned = runtime.block_on(plan(work, ask))?;
+/// Computes and publishes; `None`: shards are to be cut in two first, if that `may` be.
+fn once(
+    work: &Work,
+    runtime: &Handle,
+    ask: &Ask,
+    planned: Planned,
+    watch: &dyn Watch,
+    may_split: bool,
+) -> Result<Option<Ran>, Fault> {
     watch.planned(&planned);
-    let Shortfall { failed, split } = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
+    let Computed { failed, split, .. } = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
     watch.computed();
     work.stop.check()?;
     if split > 0 && may_split {
@@ -72,12 +102,16 @@ fn once(work: &Work, runtime: &Handle, ask: &Ask, watch: &dyn Watch, may_split: 
     }
 }
 
-/// What computing shards did not achieve.
+/// What computing shards came to.
 #[derive(Debug, Default)]
-pub(crate) struct Shortfall {
-    /// Why shards failed.
+pub(crate) struct Computed {
+    /// Shards with a report.
+    pub(crate) done: usize,
+    /// Their rows.
+    pub(crate) rows: u64,
+    /// Why the others failed.
     pub(crate) failed: Vec<Fault>,
-    /// How many of them the next plan cuts in two.
+    /// How many of those the next plan cuts in two.
     pub(crate) split: usize,
 }
 
@@ -89,18 +123,25 @@ pub(crate) fn shards(
     plan: &Plan,
     mut indices: Vec<usize>,
     watch: &dyn Watch,
-) -> Result<Shortfall, Fault> {
+) -> Result<Computed, Fault> {
     let sources = runtime.block_on(sources_of(work, plan))?;
     let hash = plan.hash();
-    let mut shortfall = Shortfall::default();
+    let mut computed = Computed::default();
     indices.sort_by_key(|index| reading_order(plan.shards[*index].part));
     let parts: Vec<Part> = indices.iter().map(|index| plan.shards[*index].part).collect();
     let mut shards = Shards::new(work, runtime, &sources)?;
     for (place, index) in indices.into_iter().enumerate() {
         work.stop.check()?;
         let one = &plan.shards[index];
+        let _said_in = tracing::error_span!("shard", shard = index, key = one.key).entered();
         let seen = |members, bytes| watch.passed(members, bytes);
-        let Err(fault) = shards.compute(one, &parts[place + 1..], &seen) else { continue };
+        let fault = match shards.compute(one, &parts[place + 1..], &seen) {
+            Ok(report) => {
+                (computed.done, computed.rows) = (computed.done + 1, computed.rows + report.rows);
+                continue;
+            }
+            Err(fault) => fault,
+        };
         if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
             return Err(fault);
         }
@@ -111,10 +152,10 @@ pub(crate) fn shards(
             tracing::error!(shard = index, %fault, "a shard failed");
         }
         write_failure(work, runtime, &hash, one, &fault)?;
-        shortfall.failed.push(fault);
-        shortfall.split += usize::from(was_split);
+        computed.failed.push(fault);
+        computed.split += usize::from(was_split);
     }
-    Ok(shortfall)
+    Ok(computed)
 }
 
 /// Robots first, then time: a shard and the one after it then read the same members about the border between them, and what

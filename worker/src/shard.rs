@@ -64,8 +64,12 @@ impl<'a> Shards<'a> {
     /// Ready for the first shard.
     pub(crate) fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources) -> Result<Self, Fault> {
         let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+        Ok(Self::decoding(work, runtime, sources, plan))
+    }
+
+    fn decoding(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, plan: DecodePlan) -> Self {
         let carry = Carry::new(work.effort.room_bytes() / CARRIED_SHARE);
-        Ok(Self { work, runtime, sources, plan: Arc::new(plan), carry, robots: 0 })
+        Self { work, runtime, sources, plan: Arc::new(plan), carry, robots: 0 }
     }
 
     /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
@@ -87,23 +91,32 @@ impl<'a> Shards<'a> {
         if let Some(report) = self.runtime.block_on(read_report(self.work.result.as_ref(), &shard.key))? {
             return Ok(report);
         }
-        let attempt = Attempt {
+        let later = self.neighbours(shard.part, later);
+        let attempt = Attempt { later, seen, ..self.attempt(shard, &self.work.result) };
+        let report = attempt.run(&mut self.carry);
+        self.robots = attempt.robots.into_inner();
+        report
+    }
+
+    /// An attempt at a shard alone, that nobody watches.
+    fn attempt<'b>(&self, shard: &'b Shard, store: &'b Arc<dyn Store>) -> Attempt<'b>
+    where
+        'a: 'b,
+    {
+        Attempt {
             work: self.work,
             runtime: self.runtime,
             sources: self.sources,
             shard,
-            store: &self.work.result,
-            later: self.neighbours(shard.part, later),
+            store,
+            later: Vec::new(),
             plan: Arc::clone(&self.plan),
             id: Uuid::new_v4().simple().to_string(),
             robots: AtomicUsize::new(0),
             clock: Clock::default(),
             wasted_bytes: AtomicU64::new(0),
-            seen,
-        };
-        let report = attempt.run(&mut self.carry);
-        self.robots = attempt.robots.into_inner();
-        report
+            seen: &|_, _| (),
+        }
     }
 
     /// Robots of the shard that was computed last.
@@ -129,7 +142,7 @@ pub(crate) fn shard_into(
     store: &Arc<dyn Store>,
 ) -> Result<Report, Fault> {
     // Nothing is carried to another shard.
-    Attempt { store, ..Attempt::new(work, runtime, sources, shard)? }.run(&mut Carry::new(0))
+    Shards::new(work, runtime, sources)?.attempt(shard, store).run(&mut Carry::new(0))
 }
 
 /// Writes down why a shard failed.
@@ -177,27 +190,6 @@ struct Output {
     part: PartWriter,
     quarantine: QuarantineWriter,
     account: Account,
-}
-
-impl<'a> Attempt<'a> {
-    /// An attempt at a shard alone, that writes to the result and that nobody watches.
-    fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, shard: &'a Shard) -> Result<Self, Fault> {
-        let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
-        Ok(Self {
-            work,
-            runtime,
-            sources,
-            shard,
-            store: &work.result,
-            later: Vec::new(),
-            plan: Arc::new(plan),
-            id: Uuid::new_v4().simple().to_string(),
-            robots: AtomicUsize::new(0),
-            clock: Clock::default(),
-            wasted_bytes: AtomicU64::new(0),
-            seen: &|_, _| (),
-        })
-    }
 }
 
 impl Attempt<'_> {

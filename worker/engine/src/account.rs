@@ -214,6 +214,12 @@ impl Account {
         add_counts(&mut self.expression_nan, &other.expression_nan);
     }
 
+    /// Members, lines and observations in quarantine.
+    pub fn quarantined(&self) -> u64 {
+        let signals = self.signals.values().map(|signal| total(&signal.quarantined));
+        signals.fold(total(&self.members.quarantined), u64::saturating_add)
+    }
+
     /// A sentence for each equation that does not hold; empty when the account balances.
     ///
     /// Per signal `read = kept + duplicate + quarantined`; per join `rows = matched + unmatched`; rows `base = written +

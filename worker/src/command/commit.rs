@@ -5,6 +5,7 @@ use crate::cli::CommitArgs;
 use crate::commit::commit as publish;
 use crate::console::print;
 use crate::fault::{Exit, Result};
+use crate::message;
 use crate::plan::{planned_ms, read};
 use crate::summary::Summary;
 use crate::words;
@@ -18,6 +19,7 @@ pub(crate) fn commit(args: &CommitArgs, context: &Context) -> Result {
     let run = args.run_id.clone().unwrap_or_else(run_id);
     let started_ms = runtime.block_on(planned_ms(&work, &args.plan))?;
     let committed = runtime.block_on(publish(&work, &plan, &run, started_ms))?;
+    context.messages.say(&runtime.block_on(message::committed(&work, &plan, &committed))?)?;
     let summary = Summary {
         pipeline: &work.pipeline().name,
         run: &run,

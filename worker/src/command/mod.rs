@@ -14,6 +14,7 @@ pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod show;
 pub(crate) mod simulate;
+pub(crate) mod source;
 pub(crate) mod tag;
 pub(crate) mod trace;
 pub(crate) mod vacuum;

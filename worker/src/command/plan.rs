@@ -1,24 +1,53 @@
 //! `fleetloom plan`: cut the archive into shards, say which are stale and why, and store that.
 
 use crate::Context;
-use crate::cli::PlanArgs;
-use crate::commit::bucket_text;
+use crate::cli::{PlanArgs, Since};
+use crate::commit::{Committed, bucket_text, commit};
 use crate::console::print;
 use crate::fault::{Exit, Result};
-use crate::plan::{Planned, plan as make};
+use crate::inline::is_ours;
+use crate::message;
+use crate::plan::{Planned, plan as make, stored};
 use crate::present::{Align, Frame, Table, bytes, count, duration};
+use crate::run::{Unwatched, go_on};
 use crate::words;
-use crate::work::{Effort, Work, runtime};
-use pipeline::plan::{Shard, State};
+use crate::work::{Work, runtime};
+use pipeline::plan::{Plan, Shard, State};
 use pipeline::time::{Span, display};
 use std::time::Duration;
 use table::estimate::Estimate;
+use table::history::published_by;
+use tokio::runtime::Runtime;
 
-/// Makes the plan of one pipeline.
+/// Makes the plan of one pipeline. In a pod it may find that its run is published already, or carry a small plan out itself.
 pub(crate) fn plan(args: &PlanArgs, context: &Context) -> Result {
-    let work = Work::open(words::only(&args.words)?, Effort::default(), context.stop.clone())?;
-    let planned = runtime()?.block_on(make(&work, &args.scope.ask()))?;
+    let work = Work::open(words::only(&args.words)?, args.budget.effort(), context.stop.clone())?;
+    let (runtime, ask) = (runtime()?, args.scope.ask());
+    if let Some(Since(base)) = args.since
+        && let Some(made) = runtime.block_on(published_by(work.result.as_ref(), &ask.run, base))?
+    {
+        // Committing its plan again finds what it came to.
+        let plan = runtime.block_on(stored(&work, &made.provenance.unwrap_or_default().plan))?;
+        let committed = runtime.block_on(commit(&work, &plan, &ask.run, Some(ask.asked_ms)))?;
+        return told(context, &work, &runtime, &plan, &committed);
+    }
+    let planned = runtime.block_on(make(&work, &ask))?;
+    if let Some(most) = args.inline
+        && runtime.block_on(is_ours(&work, &planned, most))?
+    {
+        let ran = go_on(&work, runtime.handle(), &ask, Some(planned), &Unwatched)?;
+        return told(context, &work, &runtime, &ran.planned.plan, &ran.committed);
+    }
+    context.messages.say(&message::planned(&work, &planned))?;
     show_plan(&planned, args.json)?;
+    Ok(Exit::Done)
+}
+
+/// Says which version a plan came to.
+fn told(context: &Context, work: &Work, runtime: &Runtime, plan: &Plan, committed: &Committed) -> Result {
+    context.messages.say(&runtime.block_on(message::committed(work, plan, committed))?)?;
+    let made = if committed.changed { "published as" } else { "changes nothing in" };
+    print(&format!("plan {} {made} version {} of {}\n", plan.hash(), committed.version, work.result))?;
     Ok(Exit::Done)
 }
 

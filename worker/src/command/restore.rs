@@ -1,7 +1,7 @@
 //! `fleetloom restore`: a new version that holds what an old one held.
 
 use crate::cli::RestoreArgs;
-use crate::commit::make_version;
+use crate::commit::{Made, make_version};
 use crate::console::print;
 use crate::fault::{Exit, Result};
 use crate::present::count;
@@ -43,7 +43,7 @@ impl Restored {
             now_ms: now_ms(),
         };
         let publication = restoration(store, latest, &old, wish).await?;
-        let (version, published) = make_version(store, &publication).await?;
+        let Made { version, published, .. } = make_version(store, &publication).await?;
         Ok(Self {
             from: old.version,
             version,

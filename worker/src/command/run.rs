@@ -11,7 +11,6 @@ use crate::run::{Ran, Watch, run as run_all};
 use crate::summary::{Read, Summary};
 use crate::words::{self, Ready};
 use crate::work::{Work, runtime};
-use engine::account::Account;
 use pipeline::run::Run;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -63,13 +62,7 @@ fn carry_out(args: &RunArgs, context: &Context, work: &Work, runtime: &Handle, a
 
 /// Whether anything failed or went to quarantine.
 fn lost(ran: &Ran) -> bool {
-    !ran.failed.is_empty() || refused(&ran.committed.account) > 0
-}
-
-/// Members, lines and observations in quarantine.
-fn refused(account: &Account) -> u64 {
-    let signals = account.signals.values().map(|signal| &signal.quarantined);
-    signals.chain([&account.members.quarantined]).flat_map(|counts| counts.values()).sum()
+    !ran.failed.is_empty() || ran.committed.account.quarantined() > 0
 }
 
 /// Shows how far the shards have come.

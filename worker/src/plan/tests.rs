@@ -1,8 +1,7 @@
 //! What planning asks of stores: nothing of an object that is as it was.
 
 use super::{Ask, plan};
-use crate::plan::Planned;
-use crate::run::{Watch, run};
+use crate::run::{Unwatched, run};
 use crate::stop::Stop;
 use crate::work::{Effort, Work};
 use archive::counting::{Counting, Counts};
@@ -46,14 +45,6 @@ spec:
   result: {store: {url: /result/}}
 "#;
 
-struct Silent;
-
-impl Watch for Silent {
-    fn planned(&self, _: &Planned) {}
-    fn passed(&self, _: u64, _: u64) {}
-    fn computed(&self) {}
-}
-
 /// A zip of one member, stamped `ms` after the start.
 fn object(ms: u64) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -90,7 +81,7 @@ impl Table {
             effort: Effort::default(),
             stop: Stop::default(),
         };
-        assert_eq!(run(&work, runtime, &ask(), &Silent).unwrap().committed.version, 0);
+        assert_eq!(run(&work, runtime, &ask(), &Unwatched).unwrap().committed.version, 0);
         Self { work, source, result }
     }
 

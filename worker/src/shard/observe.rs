@@ -4,14 +4,13 @@
 //! smaller, and each observation keeps the position of its record.
 
 use super::chunk::Pick;
-use super::{Attempt, DecodePlan};
+use super::{Attempt, DecodePlan, Shards};
 use crate::fault::Fault;
 use crate::plan::Sources;
 use crate::work::Work;
 use engine::arrange::{Origin, RobotSignals};
 use pipeline::member::Member;
 use pipeline::plan::{Inputs, Part, Shard, State};
-use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// What was observed of one robot.
@@ -39,10 +38,10 @@ pub(crate) fn observe(
     part: Part,
     robot: &str,
 ) -> Result<Option<Observations>, Fault> {
-    let plan = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
+    let traced = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let (key, seen) = (String::new(), String::new());
     let shard = Shard { key, part, seen, inputs: Inputs::default(), state: State::Reused };
-    Attempt { plan: Arc::new(plan), ..Attempt::new(work, runtime, sources, &shard)? }.observe(robot)
+    Shards::decoding(work, runtime, sources, traced).attempt(&shard, &work.result).observe(robot)
 }
 
 impl Attempt<'_> {

@@ -128,9 +128,11 @@ async fn info(store: &dyn Store, version: u64, object: &Object) -> Result<Versio
 mod tests {
     use super::*;
     use crate::delta::{APPLICATION, Origin};
-    use crate::testing::{Counted, memory};
+    use crate::testing::memory;
+    use archive::counting::{Counting, Counts};
     use archive::store::Put;
     use serde_json::json;
+    use std::sync::Arc;
 
     /// Puts the commit of a version that names many files, `minute` minutes after the epoch.
     async fn commit(store: &dyn Store, version: u64, minute: i64) {
@@ -149,16 +151,17 @@ mod tests {
         for version in 0..1_000 {
             commit(inner.as_ref(), version, i64::try_from(version).unwrap()).await;
         }
-        let store = Counted::around(&inner);
+        let store = Counting::around(Arc::clone(&inner));
         let versions = history(&store, usize::MAX).await.unwrap();
         assert_eq!((versions.len(), versions[0].version, versions[999].version), (1_000, 999, 0));
         let made = versions[7].provenance.as_ref().unwrap();
         assert_eq!((made.run.as_str(), made.rows, made.origin.changes.as_ref().unwrap().len()), ("run-992", 992, 1));
-        assert_eq!(store.requests(), (1, 1_000));
-        assert!(store.bytes() <= 1_000 * INFO_BYTES, "{} bytes", store.bytes());
-        let store = Counted::around(&inner);
+        let counts = store.counts();
+        assert_eq!(counts, Counts { list: 1, read: 1_000, read_bytes: counts.read_bytes, ..Counts::default() });
+        assert!(counts.read_bytes <= 1_000 * INFO_BYTES, "{} bytes", counts.read_bytes);
+        let store = Counting::around(Arc::clone(&inner));
         assert_eq!(history(&store, 10).await.unwrap().len(), 10);
-        assert_eq!(store.requests(), (1, 10));
+        assert_eq!((store.counts().list, store.counts().read, store.counts().get), (1, 10, 0));
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 //! _fleetloom/members/<content id>.parquet       sources/<version>.parquet      plans/<hash>.json, <hash>.estimate.json
 //! _fleetloom/reports/<shard key>.json           failures/<plan>/<shard>-<attempt>.json
 //! _fleetloom/ledger/<plan>-<write>.parquet      quarantine/<shard key>-<attempt>.parquet
-//! _fleetloom/store.json  splits/<part>.json  tags/<name>.json  probe-<id>
+//! _fleetloom/inline/<plan>  store.json  splits/<part>.json  tags/<name>.json  probe-<id>
 //! ```
 //!
 //! Keys, hashes, attempts and names come in ready: letters, digits, `.`, `_` and `-` only. Delta readers ignore
@@ -27,6 +27,9 @@ pub const OWN: &str = "_fleetloom/";
 
 /// Prefix of the plans.
 pub const PLANS: &str = "_fleetloom/plans/";
+
+/// Prefix of the marks of plans that a plan pod carries out itself.
+const INLINE: &str = "_fleetloom/inline/";
 
 /// Prefix of the failures.
 const FAILURES: &str = "_fleetloom/failures/";
@@ -62,6 +65,11 @@ pub fn plan(hash: &str) -> String {
 /// Predictions beside a plan.
 pub fn estimate(hash: &str) -> String {
     format!("_fleetloom/plans/{hash}.estimate.json")
+}
+
+/// The mark of whoever plans and means to carry the plan out in the same process: it does so once.
+pub fn inline(hash: &str) -> String {
+    format!("{INLINE}{hash}")
 }
 
 /// What the accepted attempt at a shard says.
@@ -145,6 +153,8 @@ pub enum Kind {
     Plan,
     /// Predictions beside a plan.
     Estimate,
+    /// The mark of a plan that was carried out by who made it.
+    Inline,
     /// Why an attempt failed.
     Failure,
     /// The objects of a source version.
@@ -163,11 +173,12 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are deleted.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Report,
         Self::Ledger,
         Self::Plan,
         Self::Estimate,
+        Self::Inline,
         Self::Failure,
         Self::Sources,
         Self::Members,
@@ -184,6 +195,7 @@ impl Kind {
             Self::Ledger => "ledgers",
             Self::Plan => "plans",
             Self::Estimate => "estimates",
+            Self::Inline => "inline marks",
             Self::Failure => "failures",
             Self::Sources => "sources",
             Self::Members => "member lists",
@@ -213,6 +225,7 @@ pub fn kind(name: &str) -> Option<Kind> {
         ("reports", true, _) => Some(Kind::Report),
         ("plans", true, _) if own.ends_with(".estimate.json") => Some(Kind::Estimate),
         ("plans", true, _) => Some(Kind::Plan),
+        ("inline", ..) => Some(Kind::Inline),
         ("failures", true, _) => Some(Kind::Failure),
         ("ledger", _, true) => Some(Kind::Ledger),
         ("sources", _, true) => Some(Kind::Sources),
@@ -227,11 +240,12 @@ pub fn plan_hash(name: &str) -> Option<&str> {
     name.strip_prefix(PLANS)?.strip_suffix(".json").filter(|hash| !hash.contains('.'))
 }
 
-/// The plan that an estimate or a failure belongs to, as an object's name.
+/// The plan that an estimate, a mark or a failure belongs to, as an object's name.
 pub fn plan_of(name: &str) -> Option<String> {
     let estimate = name.strip_prefix(PLANS).and_then(|rest| rest.strip_suffix(".estimate.json"));
     let failure = || name.strip_prefix(FAILURES)?.split_once('/').map(|(hash, _)| hash);
-    estimate.or_else(failure).map(plan)
+    let inline = || name.strip_prefix(INLINE);
+    estimate.or_else(inline).or_else(failure).map(plan)
 }
 
 #[cfg(test)]
@@ -252,6 +266,16 @@ mod tests {
         assert_eq!(report_key(&report("abc")), Some("abc"));
         assert_eq!(report_key("_fleetloom/plans/abc.json"), None);
         assert_eq!((tag_name(&tag("v1.2")), tag_name(&report("abc"))), (Some("v1.2"), None));
+    }
+
+    #[test]
+    fn what_belongs_to_a_plan_is_found_by_its_name() {
+        for (name, kind_) in
+            [(estimate("p"), Kind::Estimate), (inline("p"), Kind::Inline), (failure("p", "s", "a"), Kind::Failure)]
+        {
+            assert_eq!((kind(&name), plan_of(&name)), (Some(kind_), Some(plan("p"))), "{name}");
+        }
+        assert_eq!((kind(&plan("p")), plan_of(&plan("p"))), (Some(Kind::Plan), None));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use uuid::Uuid;
 /// Creators of one key at a time.
 const CREATORS: usize = 16;
 
+/// How often a store is tried out before it is believed not to hold.
+const TRIES: u32 = 3;
+
 /// A large object: more than one part of a bucket's upload.
 const LARGE_BYTES: usize = (8 << 20) + 1;
 
@@ -117,10 +120,22 @@ impl fmt::Display for Proof {
     }
 }
 
-/// Tries the store out under names of its own and removes what it wrote, whatever came of it.
+/// Tries the store out under names of its own and removes what it wrote, whatever came of it. What does not hold, or whose
+/// answer is lost, is tried anew: between here and the store a network may lose an answer or send a request twice.
 ///
 /// Errors: the store could not be asked.
 pub async fn probe(store: &dyn Store, now_ms: i64) -> Result<Proof, TableError> {
+    for _ in 1..TRIES {
+        match once(store, now_ms).await {
+            Ok(proof) if proof.holds() => return Ok(proof),
+            Err(error) if !matches!(error.store_error(), Some(StoreError::Unknown { .. })) => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    once(store, now_ms).await
+}
+
+async fn once(store: &dyn Store, now_ms: i64) -> Result<Proof, TableError> {
     let key = layout::probe(&Uuid::new_v4().simple().to_string());
     let [raced, large] = ["raced", "large"].map(|end| format!("{key}-{end}"));
     let proof = tried(store, now_ms, &key, &raced, &large).await;

@@ -2,18 +2,17 @@
 
 use crate::error::{TableError, placed};
 use crate::layout::{self, SPLITS};
-use archive::store::{Put, Store, StoreError};
+use archive::store::{Put, Store};
 use futures::TryStreamExt;
 use pipeline::plan::{Part, digest};
 use std::collections::BTreeSet;
 
-/// Leaves word that a part is too large. Saying it twice is saying it once.
+/// Leaves word that a part is too large. The object is named by what it holds, so saying it twice is saying it once, and a put
+/// whose answer is lost may be sent again.
 pub async fn write_split(store: &dyn Store, part: Part) -> Result<(), TableError> {
     let json = serde_json::to_vec(&part).map_err(|error| TableError::writing(SPLITS, &error))?;
-    match store.put(&layout::split(&digest(&json)), json.into(), Put::IfAbsent).await {
-        Ok(_) | Err(StoreError::Exists { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    store.put(&layout::split(&digest(&json)), json.into(), Put::Always).await?;
+    Ok(())
 }
 
 /// The parts that were found too large.

@@ -6,19 +6,13 @@ use crate::ledger::{Ledger, LedgerLine, LineState};
 use crate::part::PartWriter;
 use crate::state::TableState;
 use archive::memory::MemoryStore;
-use archive::store::{Object, Pin, Put, Store, StoreError, Upload};
+use archive::store::Store;
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::BoxStream;
 use pipeline::time::Span;
-use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An empty store in memory.
 pub(crate) fn memory() -> Arc<dyn Store> {
@@ -89,79 +83,5 @@ pub(crate) fn publication(plan: &str, base: Option<TableState>, lines: Vec<Ledge
         gates: Vec::new(),
         origin: Origin::default(),
         now_ms: 1_700_000_000_000,
-    }
-}
-
-/// A store around a store that counts what is asked of it.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    inner: Arc<dyn Store>,
-    lists: AtomicU64,
-    reads: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Counted {
-    pub(crate) fn around(inner: &Arc<dyn Store>) -> Self {
-        let zero = AtomicU64::default;
-        Self { inner: Arc::clone(inner), lists: zero(), reads: zero(), bytes: zero() }
-    }
-
-    /// Listings, and reads of any kind.
-    pub(crate) fn requests(&self) -> (u64, u64) {
-        (self.lists.load(Ordering::Relaxed), self.reads.load(Ordering::Relaxed))
-    }
-
-    /// Bytes that were read.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    fn count(&self, bytes: &Bytes) {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    }
-}
-
-impl fmt::Display for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-#[async_trait]
-impl Store for Counted {
-    fn list(&self, prefix: &str) -> BoxStream<'_, Result<Object, StoreError>> {
-        self.lists.fetch_add(1, Ordering::Relaxed);
-        self.inner.list(prefix)
-    }
-
-    async fn head(&self, key: &str) -> Result<Object, StoreError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        self.inner.head(key).await
-    }
-
-    async fn read(&self, pin: &Pin, range: Range<u64>) -> Result<Bytes, StoreError> {
-        let bytes = self.inner.read(pin, range).await?;
-        self.count(&bytes);
-        Ok(bytes)
-    }
-
-    async fn get(&self, key: &str) -> Result<(Object, Bytes), StoreError> {
-        let (object, bytes) = self.inner.get(key).await?;
-        self.count(&bytes);
-        Ok((object, bytes))
-    }
-
-    async fn put(&self, key: &str, bytes: Bytes, when: Put) -> Result<Object, StoreError> {
-        self.inner.put(key, bytes, when).await
-    }
-
-    async fn upload(&self, key: &str) -> Result<Box<dyn Upload>, StoreError> {
-        self.inner.upload(key).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.inner.delete(key).await
     }
 }

@@ -86,7 +86,7 @@ pub fn decide(facts: &Facts) -> Sweep {
     let goes = facts.objects.iter().filter_map(|object| {
         let kind = layout::kind(&object.key)?;
         let needed = match kind {
-            Kind::Estimate | Kind::Failure => {
+            Kind::Estimate | Kind::Inline | Kind::Failure => {
                 let plan = layout::plan_of(&object.key);
                 needed.contains(object.key.as_str()) || plan.is_some_and(|plan| needed.contains(plan.as_str()))
             }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::memory;
+use archive::faulty::{Fault, Faults};
 use archive::folder::{FolderStore, MissingRoot};
 use archive::store::{Reading, Upload};
 use async_trait::async_trait;
@@ -108,6 +109,19 @@ async fn a_sound_store_is_proved_once_and_left_clean() {
         assert!(proof.holds(), "{proof}");
         assert_eq!(proved(store.as_ref(), 8).await.unwrap(), proof);
         assert_eq!(left(store.as_ref()).await, [layout::STORE]);
+    }
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_or_that_is_sent_twice_is_tried_anew() {
+    // Two creates of a key, a read, and the sixteen that race.
+    for call in [1, 2, 4, 19] {
+        for fault in [Fault::Lost, Fault::Dropped, Fault::Twice] {
+            let inner = memory();
+            let store = Faults::at(call, fault).around(&inner);
+            assert!(probe(store.as_ref(), 7).await.unwrap().holds(), "{fault:?} at {call}");
+            assert_eq!(left(inner.as_ref()).await, Vec::<String>::new());
+        }
     }
 }
 

@@ -1,0 +1,40 @@
+//! Processes as this machine sees them, those in pods among them: so a test can do to a worker what the world does.
+
+use super::{On, Result, Trouble};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Sends a signal to every process of a pod's containers; what holds its namespaces is left alone.
+///
+/// Errors: no container of it runs.
+pub fn signal(pod: &Value, signal: Signal) -> Result<()> {
+    let containers = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let ids: Vec<_> = containers.filter_map(|it| it["containerID"].as_str()?.strip_prefix("containerd://")).collect();
+    let inside = |process: &PathBuf| {
+        let group = fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+        ids.iter().any(|id| group.contains(id))
+    };
+    let found: Vec<_> = all().filter(inside).collect();
+    if found.is_empty() {
+        return Err(Trouble::new(format!("no container of pod {} runs", pod["metadata"]["name"])));
+    }
+    for process in found {
+        let number = process.file_name().unwrap_or_default().to_string_lossy().parse().ok();
+        let pid = number.and_then(Pid::from_raw).ok_or_else(|| Trouble::new("a process has a number above 0"))?;
+        kill_process(pid, signal).on(process.display())?;
+    }
+    Ok(())
+}
+
+/// The folders of all processes in `/proc`.
+pub(super) fn all() -> impl Iterator<Item = PathBuf> {
+    let numbers = names("/proc").filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    numbers.map(|number| Path::new("/proc").join(number))
+}
+
+/// The names in a folder of the system; none if it is not there.
+pub(super) fn names(folder: &str) -> impl Iterator<Item = String> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
