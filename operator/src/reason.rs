@@ -42,7 +42,6 @@ reasons! {
     WordsRefused = "The words have mistakes; the message names each with its YAML path and what to write.",
     PipelineMissing = "There is no Pipeline of that name in the namespace; the Run waits for it.",
     ArchiveMissing = "There is no Archive of that name in the namespace; what names it waits.",
-    Undecodable = "The stored object does not fit this version of the operator; it is left alone.",
     // Waiting.
     OtherRunActive = "Another Run of the Pipeline has to end first (`schedule.concurrency: Forbid`).",
     ReplacingOther = "Other Runs of the Pipeline are being deleted first (`schedule.concurrency: Replace`).",
@@ -120,11 +119,10 @@ const NORMAL: [Reason; 12] = [
 ];
 
 /// Reasons of conditions that no event tells of: they are no transition, or go along with one that is told.
-const QUIET: [Reason; 8] = [
+const QUIET: [Reason; 7] = [
     Reason::Accepted,
     Reason::PipelineMissing,
     Reason::ArchiveMissing,
-    Reason::Undecodable,
     Reason::ComputingShards,
     Reason::NothingStale,
     Reason::Committing,

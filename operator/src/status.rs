@@ -1,10 +1,10 @@
 //! Writes statuses and tells events: only what changed, only onto the version that was read, at most 8 KiB.
 
-use crate::api::{ConditionType, Run, RunStatus, condition, holds};
+use crate::api::{Condition, ConditionType, Run, RunStatus, condition, holds};
 use crate::condition::{Said, cut, set};
 use crate::context::Context;
 use crate::decide::Note;
-use crate::observe::run_facts;
+use crate::moment::Moment;
 use crate::reason::{During, Error, Reason, Step, Told};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::PostParams;
@@ -62,36 +62,47 @@ pub fn fitted(mut status: RunStatus) -> RunStatus {
 
 /// Says on a Run that the operator cannot do what it wants to; once per reason. Best effort: what failed may be this too.
 pub async fn degraded(context: &Context, run: &Run, error: &Error) {
-    let facts = run_facts(run);
-    let reason = error.step.reason();
-    let known = condition(&facts.status.conditions, ConditionType::Degraded);
-    if known.is_some_and(|known| known.reason == reason) || error.step == Step::WriteStatus {
-        return;
-    }
-    let mut status = facts.status;
-    let sentence = error.sentence();
-    set(
-        &mut status.conditions,
-        Said::yes(ConditionType::Degraded, reason, &*sentence),
-        facts.generation,
-        context.now(),
-    );
-    let note = Note { reason, message: sentence };
-    if let Err(error) = write(context, run, status, Some(note)).await {
-        tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
+    let mut status = run.status.clone().unwrap_or_default();
+    if say_degraded(&mut status.conditions, error, run.metadata.generation, context.now()) {
+        let note = Note { reason: error.step.reason(), message: error.sentence() };
+        if let Err(error) = write(context, run, status, Some(note)).await {
+            tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
+        }
     }
 }
 
 /// Takes that back, once all went well.
 pub async fn recovered(context: &Context, run: &Run) -> Result<(), Error> {
-    let facts = run_facts(run);
-    if !holds(&facts.status.conditions, ConditionType::Degraded) {
-        return Ok(());
+    let mut status = run.status.clone().unwrap_or_default();
+    match say_recovered(&mut status.conditions, run.metadata.generation, context.now()) {
+        true => write(context, run, status, None).await.map(|_| ()),
+        false => Ok(()),
     }
-    let mut status = facts.status;
-    let said = Said::no(ConditionType::Degraded, Reason::Recovered, "");
-    set(&mut status.conditions, said, facts.generation, context.now());
-    write(context, run, status, None).await.map(|_| ())
+}
+
+/// The condition Degraded for a call that failed; whether that is news.
+pub(crate) fn say_degraded(
+    conditions: &mut Vec<Condition>,
+    error: &Error,
+    generation: Option<i64>,
+    now: Moment,
+) -> bool {
+    let reason = error.step.reason();
+    let is_known = condition(conditions, ConditionType::Degraded).is_some_and(|known| known.reason == reason);
+    if is_known || error.step == Step::WriteStatus {
+        return false;
+    }
+    set(conditions, Said::yes(ConditionType::Degraded, reason, error.sentence()), generation, now);
+    true
+}
+
+/// The condition Degraded when all went well; whether that is news.
+pub(crate) fn say_recovered(conditions: &mut Vec<Condition>, generation: Option<i64>, now: Moment) -> bool {
+    let is_news = holds(conditions, ConditionType::Degraded);
+    if is_news {
+        set(conditions, Said::no(ConditionType::Degraded, Reason::Recovered, ""), generation, now);
+    }
+    is_news
 }
 
 /// Tells an event. A lost one is no harm: conditions say the same.

@@ -5,6 +5,7 @@ use crate::apply::{self, Applied, MANAGER};
 use crate::build;
 use crate::condition::{Said, set};
 use crate::context::Context;
+use crate::decide::Note;
 use crate::facts::JobFact;
 use crate::moment::Moment;
 use crate::observe;
@@ -26,21 +27,50 @@ const NEEDS_MAX: usize = 32;
 pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Option<i64>, Error> {
     let found = observe::stored::<Pipeline>(context, namespace, name, Step::ReadPipeline).await?;
     let Some(mut pipeline) = found else { return Ok(None) };
+    match go_on(context, &mut pipeline).await {
+        Ok(again) => Ok(again),
+        // Read again what somebody else wrote.
+        Err(error) if error.is_conflict() => Ok(Some(1)),
+        Err(error) => {
+            degraded(context, &pipeline, &error).await;
+            Err(error)
+        }
+    }
+}
+
+async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>, Error> {
     for _ in 0..NEEDS_MAX {
         if pipeline.metadata.deletion_timestamp.is_some() {
             return Ok(None);
         }
-        let (facts, settled) = Box::pin(facts(context, &pipeline)).await?;
+        let (facts, settled) = Box::pin(facts(context, pipeline)).await?;
         let need = decide(&facts, context.now());
         tracing::debug!(?need, "decided");
-        match Box::pin(go_on(context, &mut pipeline, settled.as_ref(), need)).await {
-            Ok(Some(again)) => return Ok(again),
-            Ok(None) => {}
-            Err(error) if error.is_conflict() => return Ok(Some(1)),
-            Err(error) => return Err(error),
+        if let Some(again) = Box::pin(meet(context, pipeline, settled.as_ref(), need)).await? {
+            return Ok(again);
         }
     }
     Ok(Some(1))
+}
+
+/// Says on a Pipeline that the operator cannot do what it wants to; once per reason, and as far as that can be written.
+async fn degraded(context: &Context, pipeline: &Pipeline, error: &Error) {
+    let mut status = pipeline.status.clone().unwrap_or_default();
+    if status::say_degraded(&mut status.conditions, error, pipeline.metadata.generation, context.now()) {
+        let note = Note { reason: error.step.reason(), message: error.sentence() };
+        if status::replace(context, Pipeline { status: Some(status), ..pipeline.clone() }).await.is_ok() {
+            status::tell(context, &pipeline.object_ref(&()), &note).await;
+        }
+    }
+}
+
+/// Takes that back, once all went well.
+async fn recovered(context: &Context, pipeline: &Pipeline) -> Result<(), Error> {
+    let mut status = pipeline.status.clone().unwrap_or_default();
+    match status::say_recovered(&mut status.conditions, pipeline.metadata.generation, context.now()) {
+        true => status::replace(context, Pipeline { status: Some(status), ..pipeline.clone() }).await.map(|_| ()),
+        false => Ok(()),
+    }
 }
 
 async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts, Option<Settled>), Error> {
@@ -106,14 +136,17 @@ async fn poll_fact(
 }
 
 /// Does one thing; `Some` when nothing is left to do now.
-async fn go_on(
+async fn meet(
     context: &Context,
     pipeline: &mut Pipeline,
     settled: Option<&Settled>,
     need: Need,
 ) -> Result<Option<Option<i64>>, Error> {
     match need {
-        Need::Rest(again) => return Ok(Some(again)),
+        Need::Rest(again) => {
+            recovered(context, pipeline).await?;
+            return Ok(Some(again));
+        }
         Need::Write(status, note) => {
             counted(context, pipeline, &status, false);
             *pipeline = status::replace(context, Pipeline { status: Some(*status), ..pipeline.clone() }).await?;

@@ -53,7 +53,7 @@ fn holds(kind: ConditionType) -> (&'static str, &'static str) {
         ConditionType::Complete => ("Run", "It has ended, with what was asked for."),
         ConditionType::Failed => ("Run", "It has ended, without."),
         ConditionType::Suspended => ("Run", "`spec.suspend` is true, and no pod of it is wanted."),
-        ConditionType::Degraded => ("Run", "A call to the API server fails; the operator goes on trying."),
+        ConditionType::Degraded => ("Pipeline, Run", "A call to the API server fails; the operator goes on trying."),
     }
 }
 

@@ -204,11 +204,8 @@ fn told(run: &RunFacts, act: Act, job: &Activity, queued: bool, now: Moment) -> 
 /// When pods that are not ready yet are worth a look.
 fn look_again(job: &Activity, now: Moment) -> Option<i64> {
     let started = job.started.filter(|_| job.ready == 0 && !job.suspended)?;
-    Some((started.plus(PATIENCE_SECONDS).since(now)).clamp(1, WAIT_SECONDS).max(if is_stuck(job, now) {
-        WAIT_SECONDS
-    } else {
-        1
-    }))
+    let left = started.plus(PATIENCE_SECONDS).since(now);
+    Some(if left > 0 { left } else { WAIT_SECONDS })
 }
 
 /// Adds the progress of shards to what is written, at most once in five seconds.
