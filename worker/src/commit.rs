@@ -5,6 +5,7 @@
 //! ```
 
 use crate::fault::{Exit, Fault};
+use crate::message::failures as failures_of;
 use crate::work::{ENGINE, Work, now_ms};
 use archive::store::{Store, StoreError};
 use engine::account::Account;
@@ -66,7 +67,8 @@ pub(crate) async fn commit(work: &Work, plan: &Plan, run: &str, started_ms: Opti
         origin: Origin { started_ms, changes, restored: None },
         now_ms: now_ms(),
     };
-    let Made { version, published, changed } = make_version(&work.result, &publication).await?;
+    let made = make_version(&work.result, &publication).await;
+    let Made { version, published, changed } = made.map_err(|fault| with_failed(fault, plan, &publication.ledger))?;
     Ok(Committed { version, published, changed, account, ledger: publication.ledger })
 }
 
@@ -77,6 +79,14 @@ async fn drifted(work: &Work, base: Option<&TableState>, ledger: &Ledger) -> Res
         Some(base) => Ok(drift::judge(&work.result, gates, base, &work.compiled.schema(), ledger).await?),
         None => Ok(Vec::new()),
     }
+}
+
+/// Why nothing was published, with the shards that failed.
+fn with_failed(fault: Fault, plan: &Plan, ledger: &Ledger) -> Fault {
+    if fault.exit() != Exit::Gate {
+        return fault;
+    }
+    fault.with_failed(ledger.count(LineState::Failed) as u64, failures_of(plan, ledger))
 }
 
 /// A version, and what a publication had to do with it.

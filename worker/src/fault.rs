@@ -3,6 +3,7 @@
 use archive::error::ArchiveError;
 use archive::store::StoreError;
 use engine::compute::ComputeError;
+use pipeline::act::Failure;
 use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
@@ -48,13 +49,15 @@ pub(crate) struct Fault {
     exit: Exit,
     message: String,
     details: Vec<String>,
+    /// How many shards failed, and some of them.
+    failed: (u64, Vec<Failure>),
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Fault {
     /// A fault with nothing behind it.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), details: Vec::new(), source: None }
+        Self { exit, message: message.into(), details: Vec::new(), failed: (0, Vec::new()), source: None }
     }
 
     /// The request is wrong.
@@ -95,12 +98,22 @@ impl Fault {
 
     /// A fault with an error's words and causes.
     pub(crate) fn caused(exit: Exit, error: impl Error + Send + Sync + 'static) -> Self {
-        Self { exit, message: error.to_string(), details: Vec::new(), source: Some(Box::new(error)) }
+        Self { source: Some(Box::new(error)), ..Self::new(exit, error.to_string()) }
     }
 
     /// The same with lines to be read below it, such as all mistakes of a file.
     pub(crate) fn with_details(self, details: Vec<String>) -> Self {
         Self { details, ..self }
+    }
+
+    /// The same, because so many shards failed, of which these are some.
+    pub(crate) fn with_failed(self, count: u64, some: Vec<Failure>) -> Self {
+        Self { failed: (count, some), ..self }
+    }
+
+    /// How many shards failed, and some of them.
+    pub(crate) fn failed(&self) -> (u64, &[Failure]) {
+        (self.failed.0, &self.failed.1)
     }
 
     /// The lines to be read below it.

@@ -74,7 +74,11 @@ fn main() -> ExitCode {
     exit.into()
 }
 
+/// In a pod, the name of the Run that it works for: every line of the log says it.
+const RUN: &str = "FLEETLOOM_RUN";
+
 fn run(cli: &Cli, console: &Console, messages: &Messages) -> Result {
+    let _said_in = std::env::var(RUN).ok().map(|run| tracing::error_span!("pod", run).entered());
     let stop = Stop::default();
     stop.listen(console)?;
     let context = Context { console: console.clone(), stop, messages: messages.clone() };

@@ -38,7 +38,8 @@ impl Messages {
     pub(crate) fn complain(&self, fault: &Fault) {
         let sentence = fault.chain().join(": ");
         let sentence = fault.details().iter().fold(sentence, |sentence, line| sentence + "\n" + line);
-        let failed = act::Failed { code: fault.exit() as u8, sentence, failed: 0, failures: Vec::new() };
+        let (failed, failures) = fault.failed();
+        let failed = act::Failed { code: fault.exit() as u8, sentence, failed, failures: failures.to_vec() };
         if let Err(error) = self.say(&Message::Failed(failed)) {
             tracing::warn!(%error, "nobody was told how it ended");
         }
@@ -110,7 +111,7 @@ fn members(plan: &Plan) -> u64 {
 }
 
 /// The first failed shards, by their index in the plan.
-fn failures(plan: &Plan, ledger: &Ledger) -> Vec<act::Failure> {
+pub(crate) fn failures(plan: &Plan, ledger: &Ledger) -> Vec<act::Failure> {
     let index = |line: &LedgerLine| plan.shards.iter().position(|shard| shard.key == line.key);
     let failed = ledger.lines.iter().filter_map(|line| Some((index(line)?, line.failure.as_ref()?)));
     let mut failures: Vec<act::Failure> = failed

@@ -135,9 +135,10 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
         let mut pod = None;
         let running = |job: &Value| {
             let pods = field.pods("killed", "shards");
-            pod = pods
-                .into_iter()
-                .find(|pod| pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null());
+            pod = pods.into_iter().find(|pod| {
+                let begun = !pod["status"]["containerStatuses"][0]["state"]["running"].is_null();
+                begun && pod["metadata"]["deletionTimestamp"].is_null() && !hurt.contains(&pod["metadata"]["uid"])
+            });
             pod.is_some() || !job["status"]["completionTime"].is_null()
         };
         field.kubectl.until("job", "killed-1-shards", running).unwrap();
@@ -145,10 +146,9 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
         hurt.push(pod["metadata"]["uid"].clone());
         let name = pod["metadata"]["name"].as_str().expect("a name");
         match how {
-            "kill" => {
-                field.kubectl.run(&["delete", "pod", name, "--grace-period=0", "--force", "--wait=false"]).map(drop)
-            }
-            "stop" => field.kubectl.run(&["delete", "pod", name, "--wait=false"]).map(drop),
+            "kill" => signal(&pod, Signal::KILL),
+            "stop" => signal(&pod, Signal::TERM),
+            "delete" => field.kubectl.run(&["delete", "pod", name, "--wait=false"]).map(drop),
             _ => {
                 let words = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}});
                 let path = format!("/api/v1/namespaces/{}/pods/{name}/eviction", field.name);

@@ -44,7 +44,7 @@ pub(crate) struct PlanArgs {
     /// Go on to the published version here, if that is predicted to take less than this
     #[arg(long, value_name = "DURATION", value_parser = duration, help_heading = "On a cluster")]
     pub(crate) inline: Option<Duration>,
-    /// First look whether this run published a version after that one; `none`: any version
+    /// First look whether this run published a version after that one (`none`: any), among the newest 64
     #[arg(long, value_name = "VERSION", value_parser = Since::parse, requires = "run_id", help_heading = "On a cluster")]
     pub(crate) since: Option<Since>,
     #[command(flatten)]

@@ -15,6 +15,9 @@ use serde_json::Value;
 /// Commits read at a time.
 const READS: usize = 16;
 
+/// How many versions a run's own is looked for in: others publish less often while its pod is started again.
+const LOOKED_BACK: usize = 64;
+
 /// Our commits say who made them in less than this; the rest is file names.
 const INFO_BYTES: u64 = 16 << 10;
 
@@ -38,10 +41,12 @@ pub async fn history(store: &dyn Store, limit: usize) -> Result<Vec<VersionInfo>
     stream::iter(&commits).map(|(version, object)| info(store, *version, object)).buffered(READS).try_collect().await
 }
 
-/// The version that a run published after `base` (`None`: since there is a table): what a repeated plan looks for first.
+/// The version that a run published after `base` (`None`: whenever), newest first and at most [`LOOKED_BACK`] versions back:
+/// what a plan looks for first, whose pod may be a repeated one.
 pub async fn published_by(store: &dyn Store, run: &str, base: Option<u64>) -> Result<Option<VersionInfo>, TableError> {
     let first = base.map_or(0, |base| base.saturating_add(1));
-    let commits = commits(store, first).await?;
+    let mut commits = commits(store, first).await?;
+    commits.truncate(LOOKED_BACK);
     let mut infos = stream::iter(&commits).map(|(version, object)| info(store, *version, object)).buffered(READS);
     while let Some(info) = infos.try_next().await? {
         if info.provenance.as_ref().is_some_and(|made| made.run == run) {

@@ -3,6 +3,7 @@
 //! ```text
 //! words         url, endpoint, region, pathStyle
 //! environment   FLEETLOOM_<SIDE>_AWS_ACCESS_KEY_ID, …_SECRET_ACCESS_KEY, …_SESSION_TOKEN: keys of one side, before the AWS chain
+//!               FLEETLOOM_<SIDE>_SECRET: the Secret that is to give those keys; without them nothing else is tried
 //!               FLEETLOOM_<SIDE>_CA, else AWS_CA_BUNDLE: a file of certificate authorities
 //! ```
 
@@ -151,7 +152,12 @@ fn word(side: Side) -> &'static str {
 fn keys(side: Side, environment: &Environment) -> Result<Option<Credentials>, String> {
     let name = |end: &str| format!("FLEETLOOM_{}_AWS_{end}", word(side));
     let (id, secret) = (name("ACCESS_KEY_ID"), name("SECRET_ACCESS_KEY"));
+    let from = environment.get(&format!("FLEETLOOM_{}_SECRET", word(side)));
     match (environment.get(&id), environment.get(&secret)) {
+        // Whoever names a Secret does not mean whatever identity the pod or its node has.
+        (key, value) if from.is_some() && (key.is_none() || value.is_none()) => {
+            Err(missing_secret(from.unwrap_or_default()))
+        }
         (None, None) => Ok(None),
         (Some(key), Some(value)) => {
             let token = environment.get(&name("SESSION_TOKEN")).map(str::to_owned);
@@ -160,6 +166,13 @@ fn keys(side: Side, environment: &Environment) -> Result<Option<Credentials>, St
         (Some(_), None) => Err(format!("{id} is set and {secret} is not; set both, or neither")),
         (None, Some(_)) => Err(format!("{secret} is set and {id} is not; set both, or neither")),
     }
+}
+
+fn missing_secret(name: &str) -> String {
+    format!(
+        "cannot be reached: the Secret {name} is not there, or holds no AWS_ACCESS_KEY_ID or no AWS_SECRET_ACCESS_KEY; create \
+         it in the namespace of the Run, or leave `credentialsSecret` out to use the pod's own identity"
+    )
 }
 
 #[cfg(test)]
@@ -196,6 +209,16 @@ mod tests {
         let said = Settings::read(&spec("s3://b/"), Side::Source, &environment).unwrap_err().to_string();
         assert!(said.contains("FLEETLOOM_SOURCE_AWS_SECRET_ACCESS_KEY is not") && !said.contains("reader"), "{said}");
         assert!(Settings::read(&spec("s3://b/"), Side::Result, &environment).unwrap().keys.is_none());
+    }
+
+    #[test]
+    fn a_secret_that_gives_no_keys_is_named_and_no_other_identity_is_taken() {
+        for keys in [[("A", "a"), ("B", "b")], [("FLEETLOOM_SOURCE_AWS_ACCESS_KEY_ID", "reader"), ("B", "b")]] {
+            let environment = Environment::from([("FLEETLOOM_SOURCE_SECRET", "telemetry-read"), keys[0], keys[1]]);
+            let said = Settings::read(&spec("s3://b/"), Side::Source, &environment).unwrap_err().to_string();
+            assert!(said.contains("the Secret telemetry-read is not there"), "{said}");
+            assert!(Settings::read(&spec("s3://b/"), Side::Result, &environment).is_ok(), "the other side has its own");
+        }
     }
 
     #[test]
