@@ -1,5 +1,4 @@
-//! Does what was decided: one call each. A create that collides has been done before, by this operator or the one before it;
-//! the next look sees whose object it is.
+//! Does what was decided: one call each. A create that collides has been done before.
 
 use crate::api::Run;
 use crate::build;
@@ -22,8 +21,10 @@ pub const MANAGER: &str = "fleetloom-operator";
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
-    /// Done, now or before.
+    /// Done now.
     Done,
+    /// Done before, by this operator or the one before it, or by somebody else: the next look sees whose object it is.
+    Before,
     /// The API server refuses the object itself: trying again is of no use.
     Refused(String),
 }
@@ -53,7 +54,7 @@ where
     context.metrics.write(step);
     match api.create(&params, object).await.during(step) {
         Ok(_) => Ok(Applied::Done),
-        Err(error) if error.is_conflict() => Ok(Applied::Done),
+        Err(error) if error.is_conflict() => Ok(Applied::Before),
         Err(error) if error.is_refusal() => Ok(Applied::Refused(error.sentence())),
         Err(error) => Err(error),
     }

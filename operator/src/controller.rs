@@ -18,6 +18,7 @@ use crate::others::Sibling;
 use crate::reason::Error;
 use crate::{life, upkeep};
 use futures::channel::{mpsc, oneshot};
+use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -67,12 +68,14 @@ impl Scope {
 type Guarded<K> = DeserializeGuard<K>;
 
 /// Runs all three until `stop` is ready; then lets what is under way come to its end.
-pub async fn run(context: Arc<Context>, scope: Scope, stop: impl Future<Output = ()> + Send + 'static) {
+///
+/// Both futures are boxed so that all of this is compiled here, once, and not again in each program that calls it.
+pub fn run(context: Arc<Context>, scope: &Scope, stop: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
     let (changed, changes) = mpsc::unbounded();
     let (stops, [first, second, third]) = stops();
-    let runs = runs(Arc::clone(&context), &scope, changed, first);
-    let pipelines = pipelines(Arc::clone(&context), &scope, changes, second);
-    let archives = archives(context, &scope, third);
+    let runs = runs(Arc::clone(&context), scope, changed, first);
+    let pipelines = pipelines(Arc::clone(&context), scope, changes, second);
+    let archives = archives(context, scope, third);
     let stopped = async move {
         stop.await;
         for stop in stops {
@@ -80,7 +83,9 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: impl Future<Output =
             let _ = stop.send(());
         }
     };
-    futures::join!(runs, pipelines, archives, stopped);
+    Box::pin(async move {
+        futures::join!(runs, pipelines, archives, stopped);
+    })
 }
 
 type Stops = [oneshot::Sender<()>; 3];

@@ -4,12 +4,15 @@ use crate::api::Run;
 use crate::apply::{self, Applied};
 use crate::context::Context;
 use crate::decide::{self, Decision, decide};
-use crate::facts::{Facts, JobFact, RunFacts};
+use crate::facts::{Facts, JobFact, RunFacts, Start, Words};
+use crate::job::PATIENCE_SECONDS;
 use crate::moment::Moment;
 use crate::observe;
 use crate::reason::{Error, Step};
+use crate::settle::Settled;
 use crate::status;
 use kube::ResourceExt;
+use std::sync::Arc;
 
 /// Most decisions of one look: a Run needs fewer, and what goes round in circles must not do so for ever.
 const DECISIONS_MAX: usize = 16;
@@ -43,19 +46,24 @@ fn is_active(run: &Run) -> bool {
 }
 
 async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {
+    let mut known: Option<Facts> = None;
     for _ in 0..DECISIONS_MAX {
         // Whatever belongs to it goes with it.
         if run.metadata.deletion_timestamp.is_some() {
             return Ok(None);
         }
         let facts = observe::run_facts(run);
-        let seen = observe::facts(context, run, &facts).await?;
+        let seen = match known.take() {
+            Some(seen) => seen,
+            None => observe::facts(context, run, &facts).await?,
+        };
         let now = context.now();
         let decision = decide(&facts, &seen, now);
         tracing::debug!(phase = facts.status.phase.word(), ?decision, "decided");
         let ended = ended_at(&seen);
         match step(context, run, &facts, decision, now).await? {
             Next::Again => {}
+            Next::Written(words) => known = with_words(seen, words),
             Next::Rest(again) => return Ok(again),
         }
         if let Some(ended) = ended {
@@ -63,6 +71,14 @@ async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {
         }
     }
     Ok(Some(CONFLICT_SECONDS))
+}
+
+/// What is known of a Run once its words are written down: nothing else has changed by that.
+fn with_words(seen: Facts, words: Arc<Settled>) -> Option<Facts> {
+    match seen {
+        Facts::Start(start) => Some(Facts::Start(Start { words: Words::Kept(words), ..start })),
+        _ => None,
+    }
 }
 
 /// When the Job ended that is being told of.
@@ -78,6 +94,8 @@ fn ended_at(facts: &Facts) -> Option<Moment> {
 
 enum Next {
     Again,
+    /// The words are written down: what else was seen still holds.
+    Written(Arc<Settled>),
     Rest(Option<i64>),
 }
 
@@ -89,16 +107,20 @@ async fn step(
     now: Moment,
 ) -> Result<Next, Error> {
     let applied = match decision {
-        Decision::Rest(again) => {
-            status::recovered(context, run).await?;
-            return Ok(Next::Rest(again));
-        }
+        Decision::Rest(again) => return rest(context, run, again).await,
         Decision::Write(status, note) => {
             *run = status::write(context, run, *status, note).await?;
             Applied::Done
         }
-        Decision::CreateWords(words) => apply::create_words(context, run, &words).await?,
-        Decision::CreateJob(order) => apply::create_job(context, run, &order).await?,
+        Decision::CreateWords(words) => match apply::create_words(context, run, &words).await? {
+            Applied::Done => return Ok(Next::Written(words)),
+            other => other,
+        },
+        Decision::CreateJob(order) => match apply::create_job(context, run, &order).await? {
+            // The watch tells of whatever becomes of it, but not of pods that do not get ready.
+            Applied::Done => return rest(context, run, Some(PATIENCE_SECONDS)).await,
+            other => other,
+        },
         Decision::PatchJob(act, patch) => apply::patch_job(context, run, facts, act, patch).await?,
         Decision::DeleteJob(act) => apply::delete_job(context, run, facts, act).await?,
         Decision::DeleteOthers(others) => {
@@ -119,4 +141,10 @@ async fn step(
         *run = status::write(context, run, status, note).await?;
     }
     Ok(Next::Again)
+}
+
+/// Nothing is left to do now, so all went well.
+async fn rest(context: &Context, run: &Run, again: Option<i64>) -> Result<Next, Error> {
+    status::recovered(context, run).await?;
+    Ok(Next::Rest(again))
 }

@@ -153,7 +153,7 @@ async fn drive(args: RunArgs) -> ExitCode {
             Ok(listener) => listener,
             Err(error) => return failed(&format!("port {port} cannot be listened on"), &error),
         };
-        tokio::spawn(server::serve_on(Arc::clone(&context), scope.clone(), listener));
+        server::start(Arc::clone(&context), scope.clone(), listener);
     }
     let stopped = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
@@ -164,15 +164,15 @@ async fn drive(args: RunArgs) -> ExitCode {
         (Err(error), _) | (_, Err(error)) => return failed("signals cannot be waited for", &error),
     };
     match args.lease {
-        Some(namespace) => leased(context, scope, Holder::new(client, &namespace, identity()), stopped).await,
-        None => until(context, scope, stopped).await,
+        Some(namespace) => leased(context, &scope, Holder::new(client, &namespace, identity()), stopped).await,
+        None => until(context, &scope, stopped).await,
     }
 }
 
 /// Drives the controllers while the Lease is held.
 async fn leased(
     context: Arc<Context>,
-    scope: Scope,
+    scope: &Scope,
     holder: Holder,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) -> ExitCode {
@@ -191,12 +191,11 @@ async fn leased(
 }
 
 /// Drives the controllers until it is to stop, and lets what is under way come to its end.
-async fn until(context: Arc<Context>, scope: Scope, stopped: impl Future<Output = ()> + Send + 'static) -> ExitCode {
+async fn until(context: Arc<Context>, scope: &Scope, stopped: impl Future<Output = ()> + Send + 'static) -> ExitCode {
     let (stop, stopping) = tokio::sync::oneshot::channel();
-    let controllers = tokio::spawn(controller::run(context, scope, async move {
-        // A sender that is gone is a stop too.
-        let _ = stopping.await;
-    }));
+    // A sender that is gone is a stop too.
+    let stopping = Box::pin(async move { stopping.await.unwrap_or_default() });
+    let controllers = tokio::spawn(controller::run(context, scope, stopping));
     stopped.await;
     tracing::info!("stopping");
     let _ = stop.send(());

@@ -14,29 +14,33 @@ use kube::{Api, CustomResourceExt, Resource};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 use std::fmt::Debug;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What Prometheus is told that the text is.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How long the server waits after it could not take a connection.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long a check of one kind may take: probes wait little longer.
 const CHECK: Duration = Duration::from_secs(2);
 
-/// Answers on an address until the program ends.
-///
-/// Errors: the address cannot be listened on.
-pub async fn serve(context: Arc<Context>, scope: Scope, address: SocketAddr) -> std::io::Result<()> {
-    serve_on(context, scope, TcpListener::bind(address).await?).await
+/// Begins to answer on a listener, for as long as the program runs.
+pub fn start(context: Arc<Context>, scope: Scope, listener: TcpListener) {
+    tokio::spawn(serve(context, scope, listener));
 }
 
-/// Answers on a listener until the program ends.
-///
-/// Errors: the listener is closed.
-pub async fn serve_on(context: Arc<Context>, scope: Scope, listener: TcpListener) -> std::io::Result<()> {
+async fn serve(context: Arc<Context>, scope: Scope, listener: TcpListener) {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, or a client that is gone: probes and scrapes come again.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
         let (context, scope) = (Arc::clone(&context), scope.clone());
         tokio::spawn(async move {
             let service = service_fn(move |request| {

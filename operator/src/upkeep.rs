@@ -156,7 +156,7 @@ async fn meet(
         }
         Need::Start(name, status, note) => {
             match apply::create(context, &build::run(pipeline, &name), Step::CreateRun).await? {
-                Applied::Done => {}
+                Applied::Done | Applied::Before => {}
                 Applied::Refused(sentence) => tracing::error!(run = name, sentence, "a Run of ours is refused"),
             }
             counted(context, pipeline, &status, true);
