@@ -3,7 +3,7 @@
 //! Every one belongs to its Run or Pipeline (`blockOwnerDeletion: false`), so that deleting that one deletes all of it, and
 //! nobody needs a finalizer. Names carry the attempt: a second create of the same one collides.
 
-mod pod;
+pub(crate) mod pod;
 
 use crate::api::{Pipeline, Run};
 use crate::decide::Order;

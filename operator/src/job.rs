@@ -1,10 +1,11 @@
 //! Kubernetes' Job and its pods as facts. Pure.
 
+use crate::build::pod::CONTAINER;
 use crate::facts::{Activity, End, How, Trouble};
 use crate::moment::Moment;
 use crate::reason::Reason;
 use k8s_openapi::api::batch::v1::{Job, JobCondition};
-use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 use pipeline::act::Message;
 
 /// How long pods may take to be ready before they are looked at, seconds.
@@ -88,9 +89,15 @@ pub fn end(job: &Job, how: How, at: Moment, pods: &[Pod]) -> End {
 
 /// How the worker of a pod ended; a container that was started again counts too.
 fn exit(pod: &Pod) -> Option<&ContainerStateTerminated> {
-    let worker = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
+    let worker = worker(pod)?;
     let now = worker.state.as_ref().and_then(|state| state.terminated.as_ref());
     now.or_else(|| worker.last_state.as_ref().and_then(|state| state.terminated.as_ref()))
+}
+
+/// The worker among the containers of a pod: others may be put into it on its way.
+fn worker(pod: &Pod) -> Option<&ContainerStatus> {
+    let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
+    containers.iter().find(|container| container.name == CONTAINER)
 }
 
 fn message(exit: &ContainerStateTerminated) -> Option<Message> {
@@ -103,24 +110,27 @@ fn is_memory(exit: &ContainerStateTerminated) -> bool {
     exit.exit_code == EXIT_MEMORY || killed || exit.reason.as_deref() == Some("OOMKilled")
 }
 
-/// Why pods of a Job are not ready.
-pub fn trouble(pods: &[Pod]) -> Trouble {
-    let unfinished = || pods.iter().filter(|pod| exit(pod).is_none());
-    let waiting = unfinished().find_map(container_trouble);
-    let waiting = waiting.or_else(|| unfinished().find_map(scheduling_trouble));
-    waiting.unwrap_or_else(|| {
-        if pods.is_empty() {
+/// Why pods of a Job are not ready that have had the time to be; `None` where it only goes from one to the next.
+pub fn trouble(pods: &[Pod], now: Moment) -> Option<Trouble> {
+    let old = |pod: &&Pod| {
+        let created = pod.metadata.creation_timestamp.as_ref().map(Moment::of);
+        created.is_some_and(|created| now.since(created) >= PATIENCE_SECONDS)
+    };
+    let waiting: Vec<&Pod> = pods.iter().filter(|pod| exit(pod).is_none()).filter(old).collect();
+    let known = waiting.iter().find_map(|pod| container_trouble(pod));
+    let known = known.or_else(|| waiting.iter().find_map(|pod| scheduling_trouble(pod)));
+    known.or_else(|| match (pods.len(), waiting.len()) {
+        (0, _) => {
             let message = "the Job has no pod yet; look at its events with kubectl describe job";
-            Trouble { reason: Reason::NoPods, message: message.into() }
-        } else {
-            Trouble { reason: Reason::PodsNotReady, message: format!("{} pods, none of them ready", pods.len()) }
+            Some(Trouble { reason: Reason::NoPods, message: message.into() })
         }
+        (_, 0) => None,
+        (_, n) => Some(Trouble { reason: Reason::PodsNotReady, message: format!("{n} pods, none of them ready") }),
     })
 }
 
 fn container_trouble(pod: &Pod) -> Option<Trouble> {
-    let worker = pod.status.as_ref()?.container_statuses.as_ref()?.first()?;
-    let waiting = worker.state.as_ref()?.waiting.as_ref()?;
+    let waiting = worker(pod)?.state.as_ref()?.waiting.as_ref()?;
     let word = waiting.reason.clone()?;
     let reason = match word.as_str() {
         "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
@@ -208,21 +218,31 @@ mod tests {
         assert!(!memory(137, "Error") && !memory(4, "Error"));
     }
 
+    /// Since when pods of tests are there.
+    const CREATED: &str = "2026-11-24T18:00:00Z";
+
     #[test]
     fn trouble_has_a_word_and_what_kubernetes_says() {
         let waiting = |reason: &str| -> Pod {
-            serde_json::from_value(json!({"status": {"containerStatuses": [{
-                "name": "worker", "image": "", "imageID": "", "ready": false, "restartCount": 0,
-                "state": {"waiting": {"reason": reason, "message": "why"}}}]}}))
+            serde_json::from_value(json!({"metadata": {"creationTimestamp": CREATED}, "status": {"containerStatuses": [
+                {"name": "sidecar", "image": "", "imageID": "", "ready": true, "restartCount": 0},
+                {"name": "worker", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                 "state": {"waiting": {"reason": reason, "message": "why"}}}]}}))
             .unwrap()
         };
+        let at = |seconds| Moment(1_795_543_200 + seconds);
+        let trouble = |pods: &[Pod]| trouble(pods, at(PATIENCE_SECONDS)).unwrap();
         assert_eq!(trouble(&[waiting("ImagePullBackOff")]).reason, Reason::ImagePull);
         assert_eq!(trouble(&[waiting("CreateContainerConfigError")]).message, "CreateContainerConfigError: why");
         assert_eq!(trouble(&[waiting("ContainerCreating")]).reason, Reason::PodsNotReady);
         assert_eq!(trouble(&[]).reason, Reason::NoPods);
-        let unschedulable: Pod = serde_json::from_value(json!({"status": {"conditions": [
+        let unschedulable: Pod =
+            serde_json::from_value(json!({"metadata": {"creationTimestamp": CREATED}, "status": {"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}]}}))
-        .unwrap();
+            .unwrap();
         assert_eq!(trouble(&[unschedulable]).message, "Unschedulable: 0/1 nodes");
+        let young = super::trouble(&[waiting("ImagePullBackOff")], at(PATIENCE_SECONDS - 1));
+        let over = super::trouble(&[pod(0, "Completed", "", CREATED)], at(900));
+        assert_eq!((young, over), (None, None), "between one pod and the next there is no trouble");
     }
 }

@@ -133,6 +133,10 @@ fn run(args: RunArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed("the threads of the operator cannot be started", &error),
     };
+    // Built beside the worker, whose libraries bring another one, it has to be said which cryptography is meant.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("cryptography was chosen before");
+    }
     let code = runtime.block_on(drive(args));
     runtime.shutdown_timeout(Duration::from_secs(1));
     code

@@ -89,10 +89,12 @@ async fn start(context: &Context, run: &Run, facts: &RunFacts) -> Result<Start, 
         return Ok(start);
     };
     start.queue = pipeline.labels().get(QUEUE).cloned();
-    start.words = match written(context, run).await? {
-        Some(Some(settled)) => Words::Kept(context.keep_words(settled)),
-        Some(None) => Words::Taken,
-        None => fresh(context, run, &pipeline).await?,
+    // Until the Run has started anybody who may create ConfigMaps could have written this one: it counts if it says what the
+    // Pipeline says.
+    start.words = match (fresh(context, run, &pipeline).await?, written(context, run).await?) {
+        (Words::Good(words), Some(Some(settled))) if settled.hash == words.hash => Words::Kept(words),
+        (Words::Good(_), Some(_)) => Words::Taken,
+        (words, _) => words,
     };
     if matches!(start.words, Words::Good(_) | Words::Kept(_)) && !facts.is_suspended() {
         start.others = siblings(context, run, &pipeline).await?;
@@ -224,7 +226,7 @@ pub(crate) async fn look(context: &Context, found: &Job, pods: &Api<Pod>, many: 
     }
     let mut activity = job::activity(found, None);
     if job::is_stuck(&activity, context.now()) {
-        activity.trouble = Some(job::trouble(&pods_of(pods, found, false).await?));
+        activity.trouble = job::trouble(&pods_of(pods, found, false).await?, context.now());
     }
     Ok(JobFact::Active(activity))
 }

@@ -138,6 +138,9 @@ fn on_a_machine(document: &Document) -> Option<String> {
     }
 }
 
+/// The least that a worker takes as its budget: below it refuses to start.
+const MEMORY_BYTES_MIN: u64 = 128 << 20;
+
 fn workers(words: Option<WorkersSpec>) -> Result<Workers, Vec<String>> {
     let words = words.unwrap_or(WorkersSpec {
         parallelism: None,
@@ -150,8 +153,9 @@ fn workers(words: Option<WorkersSpec>) -> Result<Workers, Vec<String>> {
     });
     let resources = words.resources.unwrap_or(ResourcesSpec { requests: [].into(), limits: [].into() });
     let memory = resources.limits.get("memory").or(resources.requests.get("memory")).map_or(MEMORY, String::as_str);
-    let memory_bytes = quantity::bytes(memory).filter(|bytes| *bytes > 0).ok_or_else(|| {
-        vec![format!("spec.workers.resources: memory is {memory:?}, which is no size; write such as 1Gi")]
+    let memory_bytes = quantity::bytes(memory).filter(|bytes| *bytes >= MEMORY_BYTES_MIN).ok_or_else(|| {
+        let what = format!("memory is {memory:?}, and the worker needs 128Mi; write that or more, such as 1Gi");
+        vec![format!("spec.workers.resources: {what}")]
     })?;
     let deadline_ns = words.deadline.as_deref().and_then(|text| duration_ns(text).ok());
     Ok(Workers {

@@ -98,7 +98,8 @@ impl Fault {
 
     /// A fault with an error's words and causes.
     pub(crate) fn caused(exit: Exit, error: impl Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Box::new(error)), ..Self::new(exit, error.to_string()) }
+        let fault = Self::new(exit, error.to_string());
+        Self { source: Some(Box::new(error)), ..fault }
     }
 
     /// The same with lines to be read below it, such as all mistakes of a file.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Name of the one container.
-pub(super) const CONTAINER: &str = "worker";
+pub(crate) const CONTAINER: &str = "worker";
 /// Where the words are mounted.
 pub(super) const WORDS_PATH: &str = "/etc/fleetloom/words.yaml";
 /// Where a pod may write.
@@ -87,9 +87,13 @@ impl Pod<'_> {
         env.push(json!({"name": "FLEETLOOM_MESSAGE", "value": MESSAGE}));
         env.push(json!({"name": "FLEETLOOM_LOG_FORMAT", "value": "json"}));
         env.push(json!({"name": "TMPDIR", "value": SCRATCH}));
+        if let Some(run) = self.labels.get(super::RUN) {
+            env.push(json!({"name": "FLEETLOOM_RUN", "value": run}));
+        }
         for (side, store) in self.stores() {
             let side = side.to_uppercase();
             if let Some(secret) = &store.credentials_secret {
+                // Without keys from it the worker names it, and takes no other identity.
                 env.push(json!({"name": format!("FLEETLOOM_{side}_SECRET"), "value": secret}));
                 env.extend(KEYS.map(|key| {
                     let from = json!({"secretKeyRef": {"name": secret, "key": key, "optional": true}});
@@ -114,7 +118,7 @@ impl Pod<'_> {
             if let Some(ca) = &store.ca {
                 let items = json!([{"key": ca.key, "path": ca.key}]);
                 volumes
-                    .push(json!({"name": format!("{side}-ca"), "configMap": {"name": ca.config_map, "items": items}}));
+                    .push(json!({"name": format!("{side}-ca"), "configMap": {"name": ca.config_map, "items": items, "optional": true}}));
             }
         }
         volumes

@@ -103,7 +103,9 @@ fn commit(mut draft: Draft<'_>, end: &End) -> Decision {
         shards.failed_indexes = indexes::shown(&end.failed_indexes);
         shards.progress = progress(shards, plan.shards);
     }
-    draft.say(Said::no(ConditionType::Running, Reason::ShardsEnded, ""));
+    // Whether memory was what they lacked is asked again when the commit does not tolerate it.
+    let reason = if end.memory { Reason::MemoryExceeded } else { Reason::ShardsEnded };
+    draft.say(Said::no(ConditionType::Running, reason, ""));
     draft.begin(Act::Commit);
     written(draft, Note::new(Reason::ShardsEnded, "the shard Job has ended; the version is being committed"))
 }
@@ -213,6 +215,11 @@ fn policy(mut draft: Draft<'_>, code: Option<i32>, failed: Option<&Failed>) -> D
         Some(exit::WRONG) => {
             draft.failed(Reason::RequestWrong, &said("the request is wrong (exit 2); the pod's log says where"))
         }
+        Some(exit::GATE) if lacked_memory(&draft) => {
+            let sentence = said("shards failed");
+            let message = format!("twice the memory did not suffice; raise spec.workers.resources: {sentence}");
+            draft.failed(Reason::MemoryExceeded, &message)
+        }
         Some(exit::GATE) => draft.failed(
             Reason::GateRefused,
             &said("a gate of tolerate refused the version (exit 7); the pod's log says which"),
@@ -220,6 +227,12 @@ fn policy(mut draft: Draft<'_>, code: Option<i32>, failed: Option<&Failed>) -> D
         Some(exit::CHANGED) => changed(draft, &said("the input or the base changed (exit 5)")),
         _ => draft.failed(Reason::ActFailed, &said("a pod failed the Job at once; its log says why")),
     }
+}
+
+/// Whether shards ended for want of memory.
+fn lacked_memory(draft: &Draft<'_>) -> bool {
+    let mut conditions = draft.status.conditions.iter();
+    conditions.any(|it| it.kind == ConditionType::Running && it.reason == Reason::MemoryExceeded)
 }
 
 fn changed(mut draft: Draft<'_>, sentence: &str) -> Decision {

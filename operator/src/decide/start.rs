@@ -33,8 +33,10 @@ pub(super) fn decide(run: &RunFacts, start: &Start, now: Moment) -> Decision {
             draft.failed(Reason::WordsRefused, &message)
         }
         Words::Taken => {
-            let message =
-                format!("the ConfigMap {}-words exists and is not this Run's; give the Run another name", run.name);
+            let message = format!(
+                "the ConfigMap {}-words exists and holds other words than the Pipeline; give the Run another name",
+                run.name
+            );
             Draft::of(run, now).failed(Reason::NameTaken, &message)
         }
         Words::Good(_) | Words::Kept(_) if run.is_suspended() => suspended(run, now),

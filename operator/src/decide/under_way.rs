@@ -78,7 +78,8 @@ fn order(run: &RunFacts, act: Act, words: &Arc<Settled>, now: Moment) -> Order {
         parallelism: status.parallelism.unwrap_or(words.workers.parallelism),
         batches: plan.batches.unwrap_or(1),
         plan: plan.hash,
-        since: (act == Act::Plan && attempt > 1).then(|| known_base.map_or("none".into(), |base| base.to_string())),
+        // The first try too: its pod may be started again after it published.
+        since: (act == Act::Plan).then(|| known_base.map_or("none".into(), |base| base.to_string())),
         range: run.spec.range.as_ref().map(|range| format!("{}..{}", range.from, range.to)),
         recompute_all: run.spec.recompute == Some(Recompute::All),
         queue: status.queue.clone(),
@@ -94,8 +95,12 @@ fn active(run: &RunFacts, act: Act, words: &Settled, job: &Activity, now: Moment
     if run.is_suspended() {
         return suspended(run, now).unwrap_or(Decision::Rest(None));
     }
-    let left = deadline_left(run, words, now);
-    if left.is_some_and(|left| left <= 0) && act != Act::Commit {
+    // Waiting in a queue is not working: there the deadline counts from when the act's Job was let in.
+    let left = match job.started.filter(|_| queued) {
+        Some(admitted) => words.workers.deadline_seconds.map(|deadline| deadline - now.since(admitted)),
+        None => deadline_left(run, words, now),
+    };
+    if left.is_some_and(|left| left <= 0) && act != Act::Commit && !(queued && job.suspended) {
         return too_late(run, words, now);
     }
     let told = told(run, act, job, queued, now);

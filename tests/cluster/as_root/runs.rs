@@ -4,6 +4,7 @@
 use super::field::{Field, OPERATOR, change, condition, example, helm};
 use super::shared;
 use fleetloom_tests::cluster::signal;
+use fleetloom_tests::pack;
 use fleetloom_tests::program;
 use fleetloom_tests::python;
 use rustix::process::Signal;
@@ -163,25 +164,53 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
     assert_eq!(field.digest("fleet"), whole);
 }
 
+/// An archive of one object of lines, which a worker holds unpacked at once: as many lines of 1 KB.
+fn one_object(field: &Field, lines: u64) {
+    let filler = "x".repeat(960);
+    let line = |n: u64| format!("{{\"ts\": {}, \"v\": {n}, \"filler\": \"{filler}\"}}\n", 1_714_564_800_000 + n * 10);
+    let text: String = (0..lines).map(line).collect();
+    let packed = pack::gzip(text.as_bytes());
+    shared().store().put("telemetry", &format!("{}/2024-05-01-r1.json.gz", field.name), &packed);
+}
+
+/// One signal of lines, a row for each; pods of 128Mi.
+const LINES: &str = r#"
+apiVersion: fleetloom.dev/v1alpha1
+kind: Archive
+metadata: {name: lines}
+spec:
+  store: {ARCHIVE}
+  objects: "{date}-{robot}.json.gz"
+  format: NdJson
+  robot: {capture: robot}
+  signals: [{name: speed, times: [{name: ts, unit: ms}], columns: [{name: v}]}]
+---
+apiVersion: fleetloom.dev/v1alpha1
+kind: Pipeline
+metadata: {name: lines}
+spec:
+  archive: lines
+  rows: {signal: speed}
+  workers: {inline: 0s, retries: 1, resources: {requests: {cpu: 100m, memory: 128Mi}, limits: {memory: 128Mi}}}
+  result: {store: {RESULT}}
+"#;
+
 #[test]
 fn memory_that_does_not_suffice_is_doubled_once_and_then_the_run_fails_with_a_sentence() {
     let field = Field::new("memory");
-    let (pipeline, whole) = fleet(&field, 2, 2, "inline: 0s");
-    let limit = |bytes: &str| {
-        let resources = json!({"requests": {"cpu": "100m", "memory": bytes}, "limits": {"memory": bytes}});
-        let patch = json!({"spec": {"workers": {"resources": resources}}}).to_string();
-        field.kubectl.run(&["patch", "pipeline", &pipeline, "--type=merge", "-p", &patch]).unwrap();
-    };
-    limit("16Mi");
-    field.start("little", &pipeline, &json!({}));
+    let words = change(LINES, "ARCHIVE", &field.archive(field.place.folder()));
+    field.kubectl.apply(&change(&words, "RESULT", &field.result("lines"))).unwrap();
+    one_object(&field, 40_000);
+    field.start("doubled", "lines", &json!({}));
+    let run = field.complete("doubled");
+    assert_eq!(run["status"]["memoryBytes"], 256 << 20, "{run:#}");
+    assert_eq!(run["status"]["result"]["rows"], 40_000);
+    one_object(&field, 400_000);
+    field.start("little", "lines", &json!({}));
     let run = field.ended("little");
     assert_eq!(condition(&run, "Failed")["reason"], "MemoryExceeded", "{run:#}");
-    assert!(condition(&run, "Failed")["message"].as_str().expect("a sentence").contains("memory"), "{run:#}");
-    limit("64Mi");
-    field.start("enough", &pipeline, &json!({}));
-    let run = field.complete("enough");
-    println!("memory: {}", run["status"]["memoryBytes"]);
-    assert_eq!(field.digest("fleet"), whole);
+    let sentence = condition(&run, "Failed")["message"].as_str().expect("a sentence");
+    assert!(sentence.contains("spec.workers.resources"), "{sentence}");
 }
 
 #[test]
