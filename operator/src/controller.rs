@@ -32,10 +32,11 @@ use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 /// Looks at a time, per kind.
-const CONCURRENCY: u16 = 32;
+const CONCURRENCY: usize = 32;
 /// Changes that come so close together are one look.
 const DEBOUNCE: Duration = Duration::from_millis(300);
 /// Objects of one page of a watch's first list. Their managed fields, which are thrown away, are most of what a page takes:
@@ -109,6 +110,7 @@ fn runs(
     });
     let jobs = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("!="));
     let (woken, wakes) = mpsc::unbounded();
+    let turns = Turns::of("Run");
     // Only the first of several stores would be kept; there is one.
     let _ = context.runs.set(store.clone());
     Controller::for_stream(seen, store.clone())
@@ -119,7 +121,7 @@ fn runs(
         .run(
             move |run, context| {
                 wake_next(&store, &run, context.now(), &woken);
-                look("Run", run, context, |context, namespace, name| async move {
+                look(Arc::clone(&turns), run, context, |context, namespace, name| async move {
                     Box::pin(life::look(&context, &namespace, &name)).await
                 })
             },
@@ -140,6 +142,7 @@ fn pipelines(
     let polls = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("="));
     let archives = watcher(scope.api::<PartialObjectMeta<Archive>>(&context), watching());
     let readers = store.clone();
+    let turns = Turns::of("Pipeline");
     Controller::for_stream(seen, store)
         .with_config(config())
         .watches_stream(polls.default_backoff().touched_objects(), |job| owners::<Guarded<Pipeline>>(&job))
@@ -147,8 +150,8 @@ fn pipelines(
         .reconcile_on(changes)
         .graceful_shutdown_on(stop.map(|_| ()))
         .run(
-            |pipeline, context| {
-                look("Pipeline", pipeline, context, |context, namespace, name| async move {
+            move |pipeline, context| {
+                look(Arc::clone(&turns), pipeline, context, |context, namespace, name| async move {
                     Box::pin(upkeep::look(&context, &namespace, &name)).await
                 })
             },
@@ -161,12 +164,13 @@ fn pipelines(
 /// Archives: looked at when they change.
 fn archives(context: Arc<Context>, scope: &Scope, stop: oneshot::Receiver<()>) -> impl Future<Output = ()> + use<> {
     let (store, seen) = stored::<Guarded<Archive>>(scope.api(&context), "Archive", prune);
+    let turns = Turns::of("Archive");
     Controller::for_stream(seen, store)
         .with_config(config())
         .graceful_shutdown_on(stop.map(|_| ()))
         .run(
-            |archive, context| {
-                look("Archive", archive, context, |context, namespace, name| async move {
+            move |archive, context| {
+                look(Arc::clone(&turns), archive, context, |context, namespace, name| async move {
                     upkeep::look_at_archive(&context, &namespace, &name).await
                 })
             },
@@ -177,7 +181,7 @@ fn archives(context: Arc<Context>, scope: &Scope, stop: oneshot::Receiver<()>) -
 }
 
 fn config() -> Config {
-    Config::default().debounce(DEBOUNCE).concurrency(CONCURRENCY)
+    Config::default().debounce(DEBOUNCE)
 }
 
 fn watching() -> watcher::Config {
@@ -247,14 +251,33 @@ fn wake_next(store: &Store<Glance>, ended: &Glance, now: Moment, woken: &mpsc::U
     }
 }
 
-/// One look at an object, counted and with its name in every line of the log.
-async fn look<K, L, F>(kind: &'static str, object: Arc<K>, context: Arc<Context>, look: L) -> Result<Action, Error>
+/// Whose turn it is, per kind: [`CONCURRENCY`] looks at a time, first come, first served.
+///
+/// kube's own limit takes any of those that wait. Measured with 1,000 Runs of three Jobs at once: some of the first waited for
+/// 80 s, until all others were done.
+struct Turns {
+    kind: &'static str,
+    turns: Semaphore,
+}
+
+impl Turns {
+    fn of(kind: &'static str) -> Arc<Self> {
+        Arc::new(Self { kind, turns: Semaphore::new(CONCURRENCY) })
+    }
+}
+
+/// One look at an object, in its turn, counted and with its name in every line of the log.
+async fn look<K, L, F>(turns: Arc<Turns>, object: Arc<K>, context: Arc<Context>, look: L) -> Result<Action, Error>
 where
     K: ResourceExt,
     L: FnOnce(Arc<Context>, String, String) -> F,
     F: Future<Output = Result<Option<i64>, Error>>,
 {
+    let kind = turns.kind;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    drop(object);
+    // Closed by nobody: an error would only mean that there is no limit.
+    let _turn = turns.turns.acquire().await;
     let key = format!("{kind}/{namespace}/{name}");
     let span = match kind {
         "Run" => tracing::info_span!("look", namespace, run = name),
