@@ -57,7 +57,7 @@ fn example_through_buckets(name: &str, tables: &[&str], requests_max: [usize; 2]
         let before = server.requests().len();
         run(&server, &file).expect(0).says(said);
         let asked = asked(&server, before);
-        println!("{name}, {said}: {asked:?}");
+        eprintln!("{name}, {said}: {asked:?}");
         assert!(asked.values().sum::<usize>() <= most, "{asked:?}");
     }
     for table in tables {
