@@ -1,6 +1,6 @@
 //! The closed list of reasons: the same word in a condition, an event, a metric and a log line, and what it means.
 //!
-//! [`Error`] is what a call to the API server came to: each [`Step`] has its reason.
+//! [`struct@Error`] is what a call to the API server came to: each [`Step`] has its reason.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};

@@ -41,7 +41,7 @@ pub async fn history(store: &dyn Store, limit: usize) -> Result<Vec<VersionInfo>
     stream::iter(&commits).map(|(version, object)| info(store, *version, object)).buffered(READS).try_collect().await
 }
 
-/// The version that a run published after `base` (`None`: whenever), newest first and at most [`LOOKED_BACK`] versions back:
+/// The version that a run published after `base` (`None`: whenever), newest first, at most 64 versions back:
 /// what a plan looks for first, whose pod may be a repeated one.
 pub async fn published_by(store: &dyn Store, run: &str, base: Option<u64>) -> Result<Option<VersionInfo>, TableError> {
     let first = base.map_or(0, |base| base.saturating_add(1));
