@@ -54,7 +54,7 @@ where
     context.metrics.write(step);
     match api.create(&params, object).await.during(step) {
         Ok(_) => Ok(Applied::Done),
-        Err(error) if error.is_conflict() => Ok(Applied::Before),
+        Err(error) if error.is_there() => Ok(Applied::Before),
         Err(error) if error.is_refusal() => Ok(Applied::Refused(error.sentence())),
         Err(error) => Err(error),
     }

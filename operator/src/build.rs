@@ -32,6 +32,8 @@ pub const ACT: &str = "fleetloom.dev/act";
 pub const ATTEMPT: &str = "fleetloom.dev/attempt";
 /// The label by which Kueue finds what waits in its queues.
 pub const QUEUE: &str = "kueue.x-k8s.io/queue-name";
+/// How long a poll may take: a listing of a million objects is minutes.
+const POLL_SECONDS_MAX: i64 = 900;
 /// How long the Job of a poll stays after its end, seconds.
 const POLL_TTL_SECONDS: i32 = 600;
 /// The key of the words in their ConfigMap.
@@ -130,6 +132,8 @@ pub fn poll(pipeline: &Pipeline, settled: &Settled, image: &str, begun: Moment) 
         "podFailurePolicy": failure_policy(Act::Plan),
         "podReplacementPolicy": "Failed",
         "backoffLimit": settled.workers.retries,
+        // A pod that never starts must not end the polls.
+        "activeDeadlineSeconds": POLL_SECONDS_MAX,
         // What it found is in the status by then; a poll that is gone earlier is made again.
         "ttlSecondsAfterFinished": POLL_TTL_SECONDS,
     });

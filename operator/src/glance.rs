@@ -8,6 +8,7 @@ use crate::others::Sibling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
 /// A Run, as far as it says where to look.
@@ -24,6 +25,7 @@ pub struct Glance {
 struct Spec {
     pipeline: String,
     suspend: bool,
+    range: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,9 +58,10 @@ impl Glance {
         self.status.completion_time
     }
 
-    /// The source version that it read, if that was not left out.
+    /// The source version that the whole table follows after it, if that was not left out. A Run of some days carries the
+    /// others over, so that what is new in those is still to be computed.
     pub fn source(&self) -> Option<&str> {
-        self.status.source.version.as_deref()
+        self.status.source.version.as_deref().filter(|_| self.spec.range.is_none())
     }
 
     /// Leaves nothing of its metadata but what says which Run it is.
@@ -143,5 +146,15 @@ mod tests {
         let bare: Glance =
             serde_json::from_value(json!({"metadata": {"name": "b"}, "spec": {"pipeline": "stops"}})).unwrap();
         assert_eq!((bare.phase(), bare.ended()), (Phase::Pending, None));
+    }
+
+    #[test]
+    fn a_run_of_some_days_says_nothing_of_the_others() {
+        let of = |range: serde_json::Value| -> Glance {
+            let spec = json!({"pipeline": "stops", "range": range});
+            serde_json::from_value(json!({"spec": spec, "status": {"source": {"version": "s1"}}})).unwrap()
+        };
+        assert_eq!(of(json!(null)).source(), Some("s1"));
+        assert_eq!(of(json!({"from": "2026-11-01", "to": "2026-11-02"})).source(), None);
     }
 }

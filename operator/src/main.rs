@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// How long an answer may take: a call that gets none must not hold its look for ever. Watches are silent for 290 s at most.
+const ANSWER: Duration = Duration::from_secs(310);
+
 /// How long looks that are under way may take to end after SIGTERM: less than the pod is given.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -143,9 +146,9 @@ fn run(args: RunArgs) -> ExitCode {
 }
 
 async fn drive(args: RunArgs) -> ExitCode {
-    let client = match kube::Client::try_default().await {
+    let client = match client().await {
         Ok(client) => client,
-        Err(error) => return failed("the API server cannot be found; set KUBECONFIG, or run in a pod", &error),
+        Err(error) => return failed("the API server cannot be found; set KUBECONFIG, or run in a pod", error.as_ref()),
     };
     let scope = Scope { namespace: or_environment(args.watch_namespace, "WATCH_NAMESPACE") };
     let image = or_environment(args.worker_image, "WORKER_IMAGE").unwrap_or_else(worker_image);
@@ -171,6 +174,12 @@ async fn drive(args: RunArgs) -> ExitCode {
         Some(namespace) => leased(context, &scope, Holder::new(client, &namespace, identity()), stopped).await,
         None => until(context, &scope, stopped).await,
     }
+}
+
+async fn client() -> Result<kube::Client, Box<dyn std::error::Error>> {
+    let mut config = kube::Config::infer().await?;
+    config.read_timeout = Some(ANSWER);
+    Ok(kube::Client::try_from(config)?)
 }
 
 /// Drives the controllers while the Lease is held.
@@ -199,8 +208,13 @@ async fn until(context: Arc<Context>, scope: &Scope, stopped: impl Future<Output
     let (stop, stopping) = tokio::sync::oneshot::channel();
     // A sender that is gone is a stop too.
     let stopping = Box::pin(async move { stopping.await.unwrap_or_default() });
-    let controllers = tokio::spawn(controller::run(context, scope, stopping));
-    stopped.await;
+    let mut controllers = tokio::spawn(controller::run(context, scope, stopping));
+    tokio::pin!(stopped);
+    tokio::select! {
+        () = &mut stopped => {}
+        // Started again it may do better; alive and idle it does nothing for anybody.
+        ended = &mut controllers => return broke_down(ended),
+    }
     tracing::info!("stopping");
     let _ = stop.send(());
     match tokio::time::timeout(GRACE, controllers).await {
@@ -211,6 +225,14 @@ async fn until(context: Arc<Context>, scope: &Scope, stopped: impl Future<Output
             ExitCode::SUCCESS
         }
     }
+}
+
+fn broke_down(ended: Result<(), tokio::task::JoinError>) -> ExitCode {
+    match ended {
+        Ok(()) => tracing::error!("the controllers ended by themselves"),
+        Err(error) => tracing::error!(%error, "a controller broke down"),
+    }
+    ExitCode::from(70)
 }
 
 /// Who holds a Lease: the pod's name.

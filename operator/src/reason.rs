@@ -245,6 +245,11 @@ impl Error {
         }
     }
 
+    /// Whether an object of that name is there already.
+    pub fn is_there(&self) -> bool {
+        matches!(&*self.source, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
+    }
+
     /// Whether somebody else wrote in between: not worth a word, only another look.
     pub fn is_conflict(&self) -> bool {
         matches!(&*self.source, kube::Error::Api(status) if status.code == 409)

@@ -20,6 +20,8 @@ use kube::{Api, Resource, ResourceExt};
 
 /// Most decisions of one look.
 const NEEDS_MAX: usize = 32;
+/// How soon a Run of ours that the API server refuses is offered again, seconds.
+const REFUSED_SECONDS: i64 = 60;
 
 /// Looks at a Pipeline and does what it needs now. Seconds after which to look again, whatever happens until then.
 ///
@@ -157,7 +159,11 @@ async fn meet(
         Need::Start(name, status, note) => {
             match apply::create(context, &build::run(pipeline, &name), Step::CreateRun).await? {
                 Applied::Done | Applied::Before => {}
-                Applied::Refused(sentence) => tracing::error!(run = name, sentence, "a Run of ours is refused"),
+                // The time stays due: it is tried again, as long as its deadline allows.
+                Applied::Refused(sentence) => {
+                    tracing::error!(run = name, sentence, "a Run of ours is refused");
+                    return Ok(Some(Some(REFUSED_SECONDS)));
+                }
             }
             counted(context, pipeline, &status, true);
             *pipeline = status::replace(context, Pipeline { status: Some(*status), ..pipeline.clone() }).await?;

@@ -6,6 +6,9 @@ use crate::spec::{PipelineSpec, ScheduleSpec, WorkersSpec};
 use crate::time::{SECOND_NS, instant};
 use std::collections::BTreeMap;
 
+/// The least time between two looks at an archive: a look is a Job, named by its minute.
+const POLL_NS_MIN: i64 = 60 * SECOND_NS;
+
 /// Checks all of them.
 pub(super) fn check(words: &PipelineSpec, desk: &mut Desk) {
     if let Some(workers) = &words.workers {
@@ -15,7 +18,10 @@ pub(super) fn check(words: &PipelineSpec, desk: &mut Desk) {
         check_schedule(schedule, desk);
     }
     if let Some(on_change) = &words.on_change {
-        desk.positive_duration("spec.onChange.poll", Some(&on_change.poll), SECOND_NS);
+        let path = "spec.onChange.poll";
+        if desk.positive_duration(path, Some(&on_change.poll), POLL_NS_MIN) < POLL_NS_MIN {
+            desk.report(path, "is less than a minute, and each look is a pod", "write 1m or more");
+        }
     }
 }
 
