@@ -2,25 +2,19 @@
 
 use fleetloom_tests::pack::{self, Entry};
 use fleetloom_tests::place::Place;
-use fleetloom_tests::{program, python};
-use std::fs;
+pub(crate) use fleetloom_tests::words::change;
+use fleetloom_tests::{program, python, words};
 use std::path::PathBuf;
 
 /// The words of an example of `manifests/examples`, reading the example's archive and writing below the place.
 pub(crate) fn example(place: &Place, name: &str) -> String {
     let folder = python::repository().join("manifests/examples");
-    let words = fs::read_to_string(folder.join(format!("{name}.yaml"))).expect("the example is there");
-    let words = change(&words, &format!("url: {name}/"), &format!("url: \"file://{}/{name}/\"", folder.display()));
+    let words = change(
+        &words::example(name),
+        &format!("url: {name}/"),
+        &format!("url: \"file://{}/{name}/\"", folder.display()),
+    );
     change(&words, "url: ../../out/", &format!("url: file://{}/", place.folder().display()))
-}
-
-/// The words with each `from` replaced.
-///
-/// # Panics
-/// When there is none: the example moved on and the test did not.
-pub(crate) fn change(words: &str, from: &str, to: &str) -> String {
-    assert!(words.contains(from), "the words do not hold {from:?}:\n{words}");
-    words.replace(from, to)
 }
 
 /// A zip of JSON members, one signal, a row per observation: what damage is done to.

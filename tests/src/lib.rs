@@ -11,6 +11,7 @@
 //! cluster.rs  a real Kubernetes on this machine: its memory alone, or a node that runs pods
 //! proxy.rs    the network before it, which loses what it is told to
 //! table.rs    a published table as a reader of another make sees it
+//! words.rs    the words of the examples, and changes to words
 //! shown.rs    `fleetloom show --json`, as text that can be compared
 //! ```
 
@@ -24,3 +25,4 @@ pub mod python;
 pub mod shown;
 pub mod signed;
 pub mod table;
+pub mod words;

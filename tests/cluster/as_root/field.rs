@@ -1,16 +1,14 @@
 //! A namespace of a test on the shared node, with the operator at work on it: installed once, from the chart and this
 //! project's own images; the keys of the buckets in Secrets; only pods that meet the restricted Pod Security Standard.
 
-use super::shared;
-use fleetloom_tests::cluster::{Images, Kubectl, find, has_condition};
+use super::{images, shared};
+use fleetloom_tests::cluster::{Kubectl, find, has_condition};
 use fleetloom_tests::place::Place;
-use fleetloom_tests::{program, python};
+use fleetloom_tests::python;
 use serde_json::{Value, json};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use tempfile::TempDir;
 
 /// The operator's own namespace.
 pub(super) const OPERATOR: &str = "fleetloom-system";
@@ -115,30 +113,16 @@ pub(super) fn condition<'v>(resource: &'v Value, kind: &str) -> &'v Value {
     conditions.into_iter().find(|condition| condition["type"] == kind).unwrap_or(&Value::Null)
 }
 
-/// The words with `from` replaced.
-///
-/// # Panics
-/// When they do not hold it.
-pub(super) fn change(words: &str, from: &str, to: &str) -> String {
-    assert!(words.contains(from), "the words do not hold {from:?}:\n{words}");
-    words.replace(from, to)
-}
-
 fn store(url: &str, secret: &str) -> String {
     let endpoint = shared().store().endpoint();
     format!("url: \"s3://{url}/\", endpoint: \"{endpoint}\", pathStyle: true, credentialsSecret: {secret}")
 }
 
-/// Builds both images from the built programs, gives them to the node, and installs the chart.
+/// Gives both images to the node and installs the chart.
 fn operator() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let folder = TempDir::new().expect("a temporary folder");
-        let images = Images::build(program::path().parent().expect("a folder"), folder.path());
-        let images = images.unwrap_or_else(|error| panic!("{error}"));
-        for image in [&images.worker, &images.operator] {
-            shared().import(image).expect("containerd takes it");
-        }
+        images();
         helm(&["install", "fleetloom", "--create-namespace", "--wait", "--timeout", "120s"]);
     });
 }
@@ -161,10 +145,4 @@ pub(super) fn helm(verb: &[&str]) {
     let [out, err] = [&said.stdout, &said.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let pods = || kubectl.within(OPERATOR).run(&["describe", "pods"]).unwrap_or_default();
     assert!(said.status.success(), "{out}{err}{}", pods());
-}
-
-/// The words of an example of `manifests/examples`.
-pub(super) fn example(name: &str) -> String {
-    let path = python::repository().join(format!("manifests/examples/{name}.yaml"));
-    fs::read_to_string(path).expect("the example is there")
 }

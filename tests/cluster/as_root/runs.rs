@@ -1,12 +1,13 @@
 //! Runs through their whole life on a real node: a real kubelet starts our real image, and the operator from the chart drives.
 //! What becomes of every single call of the operator is in its own tests.
 
-use super::field::{Field, OPERATOR, change, condition, example, helm};
+use super::field::{Field, OPERATOR, condition, helm};
 use super::shared;
 use fleetloom_tests::cluster::signal;
 use fleetloom_tests::pack;
 use fleetloom_tests::program;
 use fleetloom_tests::python;
+use fleetloom_tests::words::{change, example};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fs;

@@ -1,13 +1,12 @@
 //! The worker's own image on a real node: built from the `Containerfile`, run under the strictest rules there are for pods, on
 //! buckets; its table is that of this machine.
 
-use super::shared;
-use fleetloom_tests::cluster::Images;
+use super::{images, shared};
 use fleetloom_tests::place::Place;
+use fleetloom_tests::words::{change, example};
 use fleetloom_tests::{program, python};
 use serde_json::{Value, json};
 use std::fs;
-use tempfile::TempDir;
 
 /// No image is larger, bytes.
 const IMAGE_MAX: u64 = 150_000_000;
@@ -17,12 +16,7 @@ const TABLES: [&str; 2] = ["ur3-stops", "ur3-before-stops"];
 
 /// The words of the UR3 example, its archive and its tables elsewhere.
 fn words(archive: &str, table: impl Fn(&str) -> String) -> String {
-    let text = fs::read_to_string(python::repository().join("manifests/examples/ur3.yaml")).expect("it is there");
-    let change = |text: &str, from: &str, to: &str| {
-        assert!(text.contains(from), "the words do not hold {from:?}");
-        text.replace(from, to)
-    };
-    TABLES.iter().fold(change(&text, "url: ur3/", archive), |text, name| {
+    TABLES.iter().fold(change(&example("ur3"), "url: ur3/", archive), |text, name| {
         change(&text, &format!("url: ../../out/{name}/"), &table(name))
     })
 }
@@ -60,13 +54,11 @@ fn pod(image: &str) -> Value {
 
 #[test]
 fn the_worker_image_makes_the_tables_of_this_machine_in_buckets_under_the_strictest_rules_for_pods() {
-    let (place, folder) = (Place::new(), TempDir::new().unwrap());
-    let images = Images::build(program::path().parent().unwrap(), folder.path()).unwrap();
+    let (place, images) = (Place::new(), images());
     for image in [&images.worker, &images.operator] {
         let size = fs::metadata(&image.tar).unwrap().len();
         println!("{}: {:.1} MB", image.name, size as f64 / 1e6);
         assert!(size < IMAGE_MAX, "{}: {size} bytes", image.name);
-        shared().import(image).unwrap();
     }
     let archive = python::repository().join("manifests/examples/ur3");
     let here = words(&format!("url: \"file://{}/\"", archive.display()), |table| {
