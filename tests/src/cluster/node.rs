@@ -123,7 +123,7 @@ impl Cluster {
         let proxy_words = folder::write(&folder, "proxy.yaml", &words::proxy(&proxy, network))?;
         folder::write(&folder, "resolv.conf", "")?;
         let commands = [
-            ("kube-controller-manager", controller_arguments(&controllers, &certificates)),
+            ("kube-controller-manager", controller_arguments(&folder, &controllers, &certificates)),
             ("kube-scheduler", vec![("--kubeconfig", scheduler), ("--leader-elect", "false".into())]),
             ("kubelet", kubelet_arguments(&folder, &kubelet, &kubelet_words, &network.node().to_string())),
             ("kube-proxy", vec![("--config", proxy_words)]),
@@ -167,8 +167,10 @@ impl Marks {
     }
 }
 
-fn controller_arguments(kubeconfig: &Path, certificates: &Path) -> Vec<(&'static str, PathBuf)> {
+fn controller_arguments(folder: &Path, kubeconfig: &Path, certificates: &Path) -> Vec<(&'static str, PathBuf)> {
     vec![
+        // It makes the folder that it looks into, by default below /usr: the machine's.
+        ("--flex-volume-plugin-dir", folder.join("volume-plugins")),
         ("--kubeconfig", kubeconfig.to_owned()),
         ("--service-account-private-key-file", certificates.join("accounts.key")),
         ("--root-ca-file", certificates.join("ca.crt")),
