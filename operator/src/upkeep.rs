@@ -114,7 +114,10 @@ async fn runs(context: &Context, pipeline: &Pipeline, uid: &str) -> Result<Vec<R
                 .filter(|run| run.namespace() == pipeline.namespace() && run.pipeline() == pipeline.name_any());
             Ok(ours.map(|run| RunSeen::of(run, uid)).collect())
         }
-        None => observe::of_pipeline(context, pipeline, "", |run| RunSeen::of(run, uid)).await,
+        None => {
+            let asked = observe::Asked { pipeline, fields: "", since: None };
+            observe::of_pipeline(context, &asked, |run| RunSeen::of(run, uid)).await
+        }
     }
 }
 
