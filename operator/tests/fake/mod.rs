@@ -1,6 +1,11 @@
 //! An API server in memory, as far as the operator speaks to one, and the part of the Job controller, the garbage collector
 //! and the pods. Any one call can go wrong: not carried out, carried out without an answer, answered with an error.
 
+#[path = "../given/mod.rs"]
+mod given;
+
+pub(crate) use given::*;
+
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use kube::Client;
@@ -266,64 +271,14 @@ fn is_list(path: &str) -> bool {
         .any(|kind| path.ends_with(&format!("/{kind}")))
 }
 
-fn merge(into: &mut Value, patch: &Value) {
-    match (into, patch) {
-        (Value::Object(into), Value::Object(patch)) => {
-            for (key, value) in patch {
-                merge(into.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (into, patch) => *into = patch.clone(),
-    }
-}
-
-pub(crate) const RUNS: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/runs";
-pub(crate) const PIPELINES: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/pipelines";
-pub(crate) const ARCHIVES: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/archives";
-pub(crate) const JOBS: &str = "/apis/batch/v1/namespaces/fleet/jobs";
-pub(crate) const PODS: &str = "/api/v1/namespaces/fleet/pods";
-pub(crate) const MAPS: &str = "/api/v1/namespaces/fleet/configmaps";
-
 /// An Archive and the Pipeline that reads it.
 pub(crate) fn apply_words(server: &Server, more: &Value) {
-    server.put(
-        &format!("{ARCHIVES}/ur3"),
-        json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Archive", "spec": {
-            "store": {"url": "s3://telemetry/ur3/"}, "objects": "{date}.zip", "members": "{robot}/{millis}.json.gz",
-            "format": "Json", "robot": {"capture": "robot"},
-            "signals": [{"name": "status", "times": [{"name": "event", "field": "/ts", "unit": "ms"}],
-                         "columns": [{"name": "stop", "type": "bool"}]}]}}),
-    );
-    let mut spec =
-        json!({"archive": "ur3", "rows": {"signal": "status"}, "result": {"store": {"url": "s3://features/a/"}}});
-    merge(&mut spec, more);
-    server.put(
-        &format!("{PIPELINES}/stops"),
-        json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Pipeline", "spec": spec}),
-    );
+    server.put(&format!("{ARCHIVES}/ur3"), archive());
+    server.put(&format!("{PIPELINES}/stops"), pipeline("stops", more));
 }
 
 pub(crate) fn apply_run(server: &Server, name: &str) {
-    let run = json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Run", "spec": {"pipeline": "stops"}});
-    server.put(&format!("{RUNS}/{name}"), run);
-}
-
-/// The message of an act, as a worker writes it.
-pub(crate) fn message(act: &str, stale: u64) -> Value {
-    let source = json!({"version": "source-1", "objects": 1, "members": 2, "bytes": 3});
-    match act {
-        "plan" => json!({"act": "planned", "plan": "3b9c", "uri": "s3://features/a/_fleetloom/plans/3b9c.json",
-                         "source": source, "base": 6, "shards": 40, "stale": stale, "bytes": 9, "seconds": 4_000}),
-        "shards" => json!({"act": "computed", "shards": 1, "rows": 9}),
-        "poll" => json!({"act": "listed", "version": "source-1", "objects": 1, "members": 0, "bytes": 3}),
-        _ => published(),
-    }
-}
-
-pub(crate) fn published() -> Value {
-    let source = json!({"version": "source-1", "objects": 1, "members": 2, "bytes": 3});
-    json!({"act": "published", "plan": "3b9c", "source": source, "url": "s3://features/a/", "version": 7, "shards": 40,
-           "reused": 10, "rows": 7_409, "invalid": 1, "quarantined": 0, "bytes": 99, "failed": 0})
+    server.put(&format!("{RUNS}/{name}"), run(name, "stops"));
 }
 
 /// The part of the Job controller: every Job that has not ended does, and its pod says `tell(act)`.
@@ -350,10 +305,7 @@ pub(crate) fn play(server: &Server, tell: impl Fn(&str) -> Value) {
 /// A pod of a Job that has ended.
 pub(crate) fn finish(server: &Server, job: &str, exit: i32, reason: &str, message: &Value) {
     let uid = server.get(&format!("{JOBS}/{job}")).unwrap()["metadata"]["uid"].clone();
-    let state = json!({"terminated": {"exitCode": exit, "reason": reason, "message": message.to_string(),
-                                      "finishedAt": "2026-11-24T18:00:29Z"}});
-    let status = json!({"containerStatuses": [{"name": "worker", "image": "", "imageID": "", "ready": false,
-                                               "restartCount": 0, "state": state}]});
+    let status = exited(exit, reason, message, "2026-11-24T18:00:29Z");
     server.put(&format!("{PODS}/{job}-x"), json!({"apiVersion": "v1", "kind": "Pod", "status": status}));
     server.change(&format!("{PODS}/{job}-x"), |pod| {
         pod["metadata"]["labels"] = json!({"batch.kubernetes.io/controller-uid": uid});
