@@ -81,15 +81,14 @@ impl World {
     /// Installs what the operator's own manifest installs, and writes the kubeconfig of its service account: with its rights, and
     /// with its place in the API server's queues.
     pub(crate) fn install(&self) -> PathBuf {
-        let kubectl = self.plane.kubectl();
         let words = Install {
             namespace: SYSTEM.into(),
             image: "operator:1".into(),
             worker_image: "worker:1".into(),
             watch_namespace: None,
         };
-        kubectl.apply(&install::yaml(&words)).expect("the operator can be installed");
-        let within = kubectl.within(SYSTEM);
+        let within = self.plane.kubectl().within(SYSTEM);
+        within.apply(&install::yaml(&words)).expect("the operator can be installed");
         let token =
             within.run(&["create", "token", "fleetloom-operator", "--duration", "24h"]).expect("a token is given");
         let text = std::fs::read_to_string(self.kubeconfig()).expect("the kubeconfig can be read");
