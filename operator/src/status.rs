@@ -26,6 +26,7 @@ const NOTE_BYTES_MAX: usize = 1_000;
 /// Errors: also where somebody else wrote in between.
 pub async fn write(context: &Context, run: &Run, status: RunStatus, note: Option<Note>) -> Result<Run, Error> {
     let written = replace(context, Run { status: Some(fitted(status)), ..run.clone() }).await?;
+    context.own.wrote(&written);
     context.metrics.run_moved(run.status.as_ref(), written.status.as_ref());
     if let Some(note) = note {
         tell(context, &run.object_ref(&()), &note).await;
