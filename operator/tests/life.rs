@@ -112,7 +112,7 @@ async fn whichever_call_goes_wrong_the_end_is_the_same() {
         let server = world();
         live(&server, tell).await;
         let (expected, calls) = (outcome(&server), server.0.lock().unwrap().calls.len());
-        assert!(calls > 15, "{calls}");
+        assert!(calls > 10, "{calls}");
         for k in 0..calls {
             let faults =
                 [Fault::Before, Fault::After].into_iter().chain([403, 404, 409, 410, 429, 500, 504].map(Fault::Answer));
@@ -152,16 +152,23 @@ async fn whenever_the_operator_dies_the_next_one_comes_to_the_same_end() {
 
 #[tokio::test]
 async fn calls_that_are_refused_for_good_are_told_in_a_condition() {
-    for (method, text, reason) in [
-        (Method::GET, "/pipelines/", "ReadPipelineFailed"),
-        (Method::GET, "/configmaps/", "ReadWordsFailed"),
-        (Method::GET, "/archives/", "ReadArchiveFailed"),
-        (Method::POST, "/configmaps", "CreateWordsFailed"),
-        (Method::POST, "/jobs", "CreateJobFailed"),
-        (Method::GET, "/jobs/", "ReadJobFailed"),
+    // Words are read where they lie already, and a Job once it was made: by a look that ended early, or went well.
+    let status_is_refused = Plan::Each(Method::PUT, "/status", 500);
+    for (method, text, reason, look_before) in [
+        (Method::GET, "/pipelines/", "ReadPipelineFailed", None),
+        (Method::GET, "/configmaps/", "ReadWordsFailed", Some(status_is_refused)),
+        (Method::GET, "/archives/", "ReadArchiveFailed", None),
+        (Method::POST, "/configmaps", "CreateWordsFailed", None),
+        (Method::POST, "/jobs", "CreateJobFailed", None),
+        (Method::GET, "/jobs/", "ReadJobFailed", Some(Plan::None)),
     ] {
         for code in [403, 429, 500] {
             let server = world();
+            if let Some(plan) = &look_before {
+                server.0.lock().unwrap().plan = plan.clone();
+                let went_well = look(&server.operator(NOW), "fleet", RUN).await.is_ok();
+                assert_eq!(went_well, *plan == Plan::None);
+            }
             server.0.lock().unwrap().plan = Plan::Each(method.clone(), text, code);
             let operator = server.operator(NOW);
             for _ in 0..3 {
@@ -189,6 +196,35 @@ async fn an_object_that_is_refused_itself_fails_the_run_with_the_servers_sentenc
         let failed = condition(&server, "Failed");
         assert_eq!((phase(&server).as_str(), &failed["reason"]), ("Failed", &json!("ObjectRefused")));
         assert_eq!(failed["message"], json!("as the test wants it (422)"));
+    }
+}
+
+#[tokio::test]
+async fn what_lies_under_the_name_of_the_words_counts_only_if_it_says_the_same() {
+    for theirs in [false, true] {
+        let server = world();
+        server.0.lock().unwrap().plan = Plan::Each(Method::PUT, "/status", 500);
+        look(&server.operator(NOW), "fleet", RUN).await.unwrap_err();
+        server.0.lock().unwrap().plan = Plan::None;
+        if theirs {
+            server.change(&format!("{MAPS}/backfill-words"), |map| map["metadata"]["labels"] = json!({}));
+        }
+        live(&server, inline).await;
+        let end = (phase(&server), condition(&server, "Failed")["reason"].clone());
+        let expected =
+            if theirs { ("Failed".to_owned(), json!("NameTaken")) } else { ("Complete".to_owned(), Value::Null) };
+        assert_eq!(end, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_life_reads_no_more_than_it_has_to() {
+    for (tell, reads) in [(inline as fn(&str) -> Value, 7), (three_jobs, 14)] {
+        let server = world();
+        live(&server, tell).await;
+        let store = server.0.lock().unwrap();
+        let read: Vec<&String> = store.calls.iter().map(|(call, _)| call).filter(|it| it.starts_with("GET")).collect();
+        assert_eq!(read.len(), reads, "{read:#?}");
     }
 }
 
