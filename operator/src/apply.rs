@@ -38,7 +38,11 @@ pub async fn create_words(context: &Context, run: &Run, settled: &Settled) -> Re
 /// Creates the Job of an act.
 pub async fn create_job(context: &Context, run: &Run, order: &Order) -> Result<Applied, Error> {
     match build::job(run, order) {
-        Ok(job) => create(context, &job, Step::CreateJob).await,
+        Ok(job) => {
+            let (applied, made) = made(context, &job, Step::CreateJob).await?;
+            made.iter().for_each(|job| context.own.wrote(job));
+            Ok(applied)
+        }
         Err(sentence) => Ok(Applied::Refused(sentence)),
     }
 }
@@ -49,14 +53,23 @@ where
     K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
     K: Clone + Debug + Serialize + DeserializeOwned,
 {
+    made(context, object, step).await.map(|(applied, _)| applied)
+}
+
+/// Creates an object in its namespace; as it is stored, where it was done now.
+async fn made<K>(context: &Context, object: &K, step: Step) -> Result<(Applied, Option<K>), Error>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + Debug + Serialize + DeserializeOwned,
+{
     let namespace = object.namespace().unwrap_or_default();
     let api: Api<K> = Api::namespaced(context.client.clone(), &namespace);
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
     context.metrics.write(step);
     match api.create(&params, object).await.during(step) {
-        Ok(_) => Ok(Applied::Done),
-        Err(error) if error.is_there() => Ok(Applied::Before),
-        Err(error) if error.is_refusal() => Ok(Applied::Refused(error.sentence())),
+        Ok(made) => Ok((Applied::Done, Some(made))),
+        Err(error) if error.is_there() => Ok((Applied::Before, None)),
+        Err(error) if error.is_refusal() => Ok((Applied::Refused(error.sentence()), None)),
         Err(error) => Err(error),
     }
 }

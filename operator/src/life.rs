@@ -1,10 +1,10 @@
 //! One look at a Run: observe, decide, apply or write, and again until there is nothing left to do now.
 
-use crate::api::Run;
+use crate::api::{Run, RunStatus};
 use crate::apply::{self, Applied};
 use crate::context::Context;
 use crate::decide::{self, Decision, Note, decide};
-use crate::facts::{Facts, JobFact, RunFacts, Start, Words};
+use crate::facts::{Act, Facts, JobFact, RunFacts, Start, Words};
 use crate::job::PATIENCE_SECONDS;
 use crate::moment::Moment;
 use crate::observe;
@@ -70,25 +70,30 @@ async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {
             return Ok(Some(NO_EFFECT_SECONDS));
         }
         before = Some(decision.clone());
-        let ended = ended_at(&seen);
-        match step(context, run, &facts, decision, now).await? {
-            Next::Again => {}
-            Next::Written(words) => known = with_words(seen, words),
-            Next::Rest(again) => return Ok(again),
+        let next = step(context, run, &facts, decision, now).await?;
+        if let Next::Rest(again) = next {
+            return Ok(again);
         }
-        if let Some(ended) = ended {
+        if let Some(ended) = ended_at(&seen) {
             context.metrics.lag(ended, context.now());
         }
+        known = go_on_with(context, run, seen, next).await?;
     }
     Ok(Some(CONFLICT_SECONDS))
 }
 
-/// What is known of a Run once its words are written down: nothing else has changed by that.
-fn with_words(seen: Facts, words: Arc<Settled>) -> Option<Facts> {
-    match seen {
-        Facts::Start(start) => Some(Facts::Start(Start { words: Words::Kept(words), ..start })),
+/// What is still known after something was done; nothing where all of it has to be looked at again.
+async fn go_on_with(context: &Context, run: &Run, seen: Facts, next: Next) -> Result<Option<Facts>, Error> {
+    Ok(match (next, seen) {
+        // Nothing else has changed by that.
+        (Next::Written(words), Facts::Start(start)) => Some(Facts::Start(Start { words: Words::Kept(words), ..start })),
+        (Next::Collided(words), Facts::Start(start)) => {
+            let words = observe::collided(context, run, words).await?;
+            Some(Facts::Start(Start { words, ..start }))
+        }
+        (Next::Begun, seen) => Some(observe::begun(context, run, seen).await?),
         _ => None,
-    }
+    })
 }
 
 /// When the Job ended that is being told of.
@@ -104,8 +109,12 @@ fn ended_at(facts: &Facts) -> Option<Moment> {
 
 enum Next {
     Again,
-    /// The words are written down: what else was seen still holds.
+    /// The words are written down.
     Written(Arc<Settled>),
+    /// Something has the name that the words were to be written down under.
+    Collided(Arc<Settled>),
+    /// An act begins, and has no Job yet.
+    Begun,
     Rest(Option<i64>),
 }
 
@@ -120,11 +129,12 @@ async fn step(
         Decision::Rest(again) => return rest(context, run, again).await,
         Decision::Write(status, note) => {
             *run = status::write(context, run, *status, note).await?;
-            Applied::Done
+            return Ok(if begins(&facts.status, run) { Next::Begun } else { Next::Again });
         }
         Decision::CreateWords(words) => match apply::create_words(context, run, &words).await? {
             Applied::Done => return Ok(Next::Written(words)),
-            other => other,
+            Applied::Before => return Ok(Next::Collided(words)),
+            refused @ Applied::Refused(_) => refused,
         },
         Decision::CreateJob(order) => match apply::create_job(context, run, &order).await? {
             // The watch tells of whatever becomes of it, but not of pods that do not get ready.
@@ -151,6 +161,13 @@ async fn step(
         *run = status::write(context, run, status, note).await?;
     }
     Ok(Next::Again)
+}
+
+/// Whether the status that was just written begins an act that the one before it did not.
+fn begins(before: &RunStatus, run: &Run) -> bool {
+    let status = run.status.as_ref();
+    let begun = |status: &RunStatus| Act::of(status.phase).map(|act| (act, status.attempt));
+    status.and_then(begun).is_some_and(|now| Some(now) != begun(before))
 }
 
 /// Nothing is left to do now, so all went well.

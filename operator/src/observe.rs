@@ -20,6 +20,7 @@ use kube::{Api, Resource, ResourceExt};
 use pipeline::spec::Concurrency;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
@@ -89,17 +90,32 @@ async fn start(context: &Context, run: &Run, facts: &RunFacts) -> Result<Start, 
         return Ok(start);
     };
     start.queue = pipeline.labels().get(QUEUE).cloned();
-    // Until the Run has started anybody who may create ConfigMaps could have written this one: it counts if it says what the
-    // Pipeline says.
-    start.words = match (fresh(context, run, &pipeline).await?, written(context, run).await?) {
-        (Words::Good(words), Some(Some(settled))) if settled.hash == words.hash => Words::Kept(words),
-        (Words::Good(_), Some(_)) => Words::Taken,
-        (words, _) => words,
-    };
-    if matches!(start.words, Words::Good(_) | Words::Kept(_)) && !facts.is_suspended() {
+    // Whether they are written down already, a create that collides tells.
+    start.words = fresh(context, run, &pipeline).await?;
+    if matches!(start.words, Words::Good(_)) && !facts.is_suspended() {
         start.others = siblings(context, run, &pipeline).await?;
     }
     Ok(start)
+}
+
+/// The words of a Run that has not started, where something has the name of their ConfigMap. Until then anybody who may create
+/// ConfigMaps could have written it: it counts if it says what the Pipeline says.
+pub async fn collided(context: &Context, run: &Run, words: Arc<Settled>) -> Result<Words, Error> {
+    Ok(match written(context, run).await? {
+        None => Words::Good(words),
+        Some(Some(settled)) if settled.hash == words.hash => Words::Kept(words),
+        Some(_) => Words::Taken,
+    })
+}
+
+/// What is known of a Run whose status was just written so that an act begins: nobody else can have written it, so nobody has
+/// made the Job that it names. If something else has that name, its create collides.
+pub async fn begun(context: &Context, run: &Run, before: Facts) -> Result<Facts, Error> {
+    let words = match before {
+        Facts::Start(Start { words: Words::Kept(words), .. }) => Kept::Good(words),
+        _ => kept(context, run, &run_facts(run), true).await?,
+    };
+    Ok(Facts::UnderWay(UnderWay { words, job: JobFact::Absent }))
 }
 
 /// The words as they are now.
@@ -162,10 +178,8 @@ async fn siblings(context: &Context, run: &Run, pipeline: &Pipeline) -> Result<O
     if concurrency == Concurrency::Forbid
         && let Some(runs) = context.runs.get()
     {
-        let all = runs.state();
-        let of_pipeline =
-            all.iter().filter(|other| other.namespace() == run.namespace() && other.pipeline() == run.spec.0.pipeline);
-        let known: Vec<Sibling> = of_pipeline.map(|other| Sibling::from(&**other)).collect();
+        let all = runs.of_pipeline(&run.namespace().unwrap_or_default(), &run.spec.0.pipeline);
+        let known: Vec<Sibling> = all.iter().map(|other| Sibling::from(&**other)).collect();
         if let Others::Before(name) = others(&own, &known, concurrency) {
             // One read says whether it is so still: a watch that stands still must not let a Run wait for ever.
             let found = namespaced::<Glance>(context, run).get_opt(&name).await.during(Step::ReadRun)?;

@@ -25,6 +25,7 @@ const NOTE_BYTES_MAX: usize = 1_000;
 /// Errors: also where somebody else wrote in between.
 pub async fn write(context: &Context, run: &Run, status: RunStatus, note: Option<Note>) -> Result<Run, Error> {
     let written = replace(context, Run { status: Some(fitted(status)), ..run.clone() }).await?;
+    context.own.wrote(&written);
     context.metrics.run_moved(run.status.as_ref(), written.status.as_ref());
     if let Some(note) = note {
         tell(context, &run.object_ref(&()), &note).await;
@@ -116,9 +117,13 @@ pub(crate) async fn degraded<K: Judged>(context: &Context, object: &K, note: &No
         let degraded = Said::yes(ConditionType::Degraded, note.reason, note.message.clone());
         set(said.told_mut(), degraded, object.meta().generation, context.now());
         said.fit();
-        if let Err(error) = replace(context, said).await {
-            tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
-            return;
+        match replace(context, said).await {
+            // Looked at again for that, it would not be after a pause.
+            Ok(written) => context.own.wrote(&written),
+            Err(error) => {
+                tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
+                return;
+            }
         }
     }
     tell(context, &object.object_ref(&()), note).await;
@@ -132,7 +137,7 @@ pub(crate) async fn recovered<K: Judged>(context: &Context, object: &K) -> Resul
     let mut said = object.clone();
     let recovered = Said::no(ConditionType::Degraded, Reason::Recovered, "");
     set(said.told_mut(), recovered, object.meta().generation, context.now());
-    replace(context, said).await.map(|_| ())
+    replace(context, said).await.map(|written| context.own.wrote(&written))
 }
 
 /// Tells an event. A lost one is no harm: conditions say the same.

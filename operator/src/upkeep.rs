@@ -98,11 +98,8 @@ async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts,
 async fn runs(context: &Context, pipeline: &Pipeline, uid: &str) -> Result<Vec<RunSeen>, Error> {
     match context.runs.get().filter(|_| !makes_runs(&pipeline.spec.0)) {
         Some(known) => {
-            let all = known.state();
-            let ours = all
-                .iter()
-                .filter(|run| run.namespace() == pipeline.namespace() && run.pipeline() == pipeline.name_any());
-            Ok(ours.map(|run| RunSeen::of(run, uid)).collect())
+            let ours = known.of_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
+            Ok(ours.iter().map(|run| RunSeen::of(run, uid)).collect())
         }
         None => {
             let asked = observe::Asked { pipeline, fields: "", since: None };

@@ -11,8 +11,8 @@ use fake::{
 };
 use http::Method;
 use kube::runtime::{reflector, watcher};
-use operator::glance::Glance;
 use operator::life::look;
+use operator::roster::Roster;
 use serde_json::{Value, json};
 
 const RUN: &str = "backfill";
@@ -108,7 +108,7 @@ async fn whichever_call_goes_wrong_the_end_is_the_same() {
         let server = world();
         live(&server, tell).await;
         let (expected, calls) = (outcome(&server), server.0.lock().unwrap().calls.len());
-        assert!(calls > 15, "{calls}");
+        assert!(calls > 10, "{calls}");
         for k in 0..calls {
             let faults =
                 [Fault::Before, Fault::After].into_iter().chain([403, 404, 409, 410, 429, 500, 504].map(Fault::Answer));
@@ -155,6 +155,35 @@ async fn an_object_that_is_refused_itself_fails_the_run_with_the_servers_sentenc
         let failed = condition(&server, "Failed");
         assert_eq!((phase(&server).as_str(), &failed["reason"]), ("Failed", &json!("ObjectRefused")));
         assert_eq!(failed["message"], json!("as the test wants it (422)"));
+    }
+}
+
+#[tokio::test]
+async fn what_lies_under_the_name_of_the_words_counts_only_if_it_says_the_same() {
+    for theirs in [false, true] {
+        let server = world();
+        server.0.lock().unwrap().plan = Plan::Each(Method::PUT, "/status", Fault::Answer(500));
+        look(&server.operator(NOW), "fleet", RUN).await.unwrap_err();
+        server.0.lock().unwrap().plan = Plan::None;
+        if theirs {
+            server.change(&format!("{MAPS}/backfill-words"), |map| map["metadata"]["labels"] = json!({}));
+        }
+        live(&server, inline).await;
+        let end = (phase(&server), condition(&server, "Failed")["reason"].clone());
+        let expected =
+            if theirs { ("Failed".to_owned(), json!("NameTaken")) } else { ("Complete".to_owned(), Value::Null) };
+        assert_eq!(end, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_life_reads_no_more_than_it_has_to() {
+    for (tell, reads) in [(inline as fn(&str) -> Value, 7), (three_jobs, 14)] {
+        let server = world();
+        live(&server, tell).await;
+        let store = server.0.lock().unwrap();
+        let read: Vec<&String> = store.calls.iter().map(|(call, _)| call).filter(|it| it.starts_with("GET")).collect();
+        assert_eq!(read.len(), reads, "{read:#?}");
     }
 }
 
@@ -270,14 +299,17 @@ async fn of_two_runs_one_waits_and_goes_on_when_the_other_has_ended() {
     assert_eq!(server.names("jobs"), ["backfill-1-plan", "second-1-plan"]);
 }
 
-/// A watch that has seen these Runs as they are now, and stands still.
-fn frozen(server: &Server, runs: &[&str]) -> reflector::Store<Glance> {
+/// What a watch has that has seen these Runs as they are now, and stands still.
+fn frozen(server: &Server, runs: &[&str]) -> Roster {
     let (store, mut writer) = reflector::store();
+    let roster = Roster::of(store);
     for run in runs {
         let run = serde_json::from_value(server.get(&format!("{RUNS}/{run}")).unwrap()).unwrap();
-        writer.apply_watcher_event(&watcher::Event::Apply(run));
+        let event = watcher::Event::Apply(run);
+        writer.apply_watcher_event(&event);
+        roster.see(&event);
     }
-    store
+    roster
 }
 
 #[tokio::test]

@@ -10,6 +10,12 @@ pub(crate) async fn get<T: DeserializeOwned>(client: &Client, path: &str) -> kub
     send(client, Method::GET, path, &Value::Null).await
 }
 
+/// Reads a text.
+pub(crate) async fn text(client: &Client, path: &str) -> kube::Result<String> {
+    let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
+    client.request_text(request).await
+}
+
 /// Creates an object in a collection.
 pub(crate) async fn post<T: DeserializeOwned>(client: &Client, path: &str, object: &Value) -> kube::Result<T> {
     send(client, Method::POST, path, object).await

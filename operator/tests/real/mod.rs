@@ -6,6 +6,9 @@
 //! watch.rs      what becomes of a collection, for as long as it is asked
 //! player.rs     Jobs begin and end, and their pods say what the test wants
 //! collector.rs  what belongs to a deleted object goes with it
+//! program.rs    the operator as a process, and what processes cost
+//! offer.rs      many Runs at once, and what becomes of them
+//! count.rs      what the API server and the operator counted
 //! ```
 
 #[path = "../given/mod.rs"]
@@ -13,7 +16,10 @@ mod given;
 
 pub(crate) mod call;
 pub(crate) mod collector;
+pub(crate) mod count;
+pub(crate) mod offer;
 pub(crate) mod player;
+pub(crate) mod program;
 pub(crate) mod watch;
 
 pub(crate) use given::*;
@@ -80,15 +86,14 @@ impl World {
     /// Installs what the operator's own manifest installs, and writes the kubeconfig of its service account: with its rights, and
     /// with its place in the API server's queues.
     pub(crate) fn install(&self) -> PathBuf {
-        let kubectl = self.plane.kubectl();
         let words = Install {
             namespace: SYSTEM.into(),
             image: "operator:1".into(),
             worker_image: "worker:1".into(),
             watch_namespace: None,
         };
-        kubectl.apply(&install::yaml(&words)).expect("the operator can be installed");
-        let within = kubectl.within(SYSTEM);
+        let within = self.plane.kubectl().within(SYSTEM);
+        within.apply(&install::yaml(&words)).expect("the operator can be installed");
         let token =
             within.run(&["create", "token", "fleetloom-operator", "--duration", "24h"]).expect("a token is given");
         let text = std::fs::read_to_string(self.kubeconfig()).expect("the kubeconfig can be read");
@@ -112,6 +117,13 @@ pub(crate) async fn apply_words(client: &Client, more: &Value) {
     for (path, object) in [(ARCHIVES, archive()), (PIPELINES, pipeline("stops", more))] {
         let _made: Value = post(client, path, &object).await.expect("words are taken");
     }
+}
+
+/// Creates the Archive, and so many Pipelines that read it. Runs of one go one after the other: at a time there are as many.
+pub(crate) async fn apply_fleet(client: &Client, pipelines: u32) {
+    offer::create(client, ARCHIVES, [archive()].into_iter()).await;
+    let pipelines = (0..pipelines).map(|number| pipeline(&offer::pipeline_name(number), &json!({})));
+    offer::create(client, PIPELINES, pipelines).await;
 }
 
 /// Creates a Run of the Pipeline `stops`.
