@@ -3,7 +3,7 @@
 use crate::api::{Run, RunStatus};
 use crate::apply::{self, Applied};
 use crate::context::Context;
-use crate::decide::{self, Decision, decide};
+use crate::decide::{self, Decision, Note, decide};
 use crate::facts::{Act, Facts, JobFact, RunFacts, Start, Words};
 use crate::job::PATIENCE_SECONDS;
 use crate::moment::Moment;
@@ -23,6 +23,10 @@ const RESYNC_SECONDS: i64 = 300;
 /// How soon somebody else's write is looked at, seconds.
 const CONFLICT_SECONDS: i64 = 1;
 
+/// How soon a Run is looked at again for which a call that succeeded changed nothing, seconds: somebody else undoes it, or does
+/// not let it through.
+const NO_EFFECT_SECONDS: i64 = 30;
+
 /// Looks at a Run and does what it needs now. Seconds after which to look again, whatever happens until then.
 ///
 /// Errors: the call that failed; the Run says so in its condition Degraded, if that can be written.
@@ -31,9 +35,9 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Opti
     match go_on(context, &mut run).await {
         Ok(again) => Ok(again.or_else(|| is_active(&run).then_some(RESYNC_SECONDS))),
         // Read again what somebody else wrote.
-        Err(error) if error.is_conflict() => Ok(Some(CONFLICT_SECONDS)),
+        Err(error) if error.is_overtaken() => Ok(Some(CONFLICT_SECONDS)),
         Err(error) => {
-            status::degraded(context, &run, &error).await;
+            status::degraded(context, &run, &Note::from(&error)).await;
             Err(error)
         }
     }
@@ -47,6 +51,7 @@ fn is_active(run: &Run) -> bool {
 
 async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {
     let mut known: Option<Facts> = None;
+    let mut before: Option<Decision> = None;
     for _ in 0..DECISIONS_MAX {
         // Whatever belongs to it goes with it.
         if run.metadata.deletion_timestamp.is_some() {
@@ -60,6 +65,11 @@ async fn go_on(context: &Context, run: &mut Run) -> Result<Option<i64>, Error> {
         let now = context.now();
         let decision = decide(&facts, &seen, now);
         tracing::debug!(phase = facts.status.phase.word(), ?decision, "decided");
+        if before.as_ref() == Some(&decision) {
+            tracing::warn!(?decision, "what was done has changed nothing, and is done again later");
+            return Ok(Some(NO_EFFECT_SECONDS));
+        }
+        before = Some(decision.clone());
         let next = step(context, run, &facts, decision, now).await?;
         if let Next::Rest(again) = next {
             return Ok(again);

@@ -6,9 +6,13 @@
 #[allow(dead_code, reason = "each test binary uses a part of the harness")]
 mod fake;
 
-use fake::{Fault, JOBS, MAPS, NOW, Plan, RUNS, Server, apply_run, apply_words, finish, message, play, published};
+use fake::{
+    Fault, JOBS, MAPS, NOW, Plan, RUNS, Server, apply_run, apply_words, finish, message, play, published, timeless,
+};
 use http::Method;
+use kube::runtime::{reflector, watcher};
 use operator::life::look;
+use operator::roster::Roster;
 use serde_json::{Value, json};
 
 const RUN: &str = "backfill";
@@ -67,15 +71,7 @@ fn inline(act: &str) -> Value {
 /// What has to be the same however a Run came to its end.
 fn outcome(server: &Server) -> Value {
     let mut status = server.get(&path()).unwrap()["status"].clone();
-    for field in ["startTime", "completionTime", "duration"] {
-        status[field] = Value::Null;
-    }
-    status["shards"]["time"] = Value::Null;
-    let conditions = status["conditions"].as_array_mut().unwrap();
-    conditions.retain(|condition| condition["type"] != json!("Degraded"));
-    for condition in conditions {
-        condition["lastTransitionTime"] = Value::Null;
-    }
+    timeless(&mut status);
     json!({"status": status, "jobs": server.names("jobs"), "maps": server.names("configmaps")})
 }
 
@@ -151,47 +147,10 @@ async fn whenever_the_operator_dies_the_next_one_comes_to_the_same_end() {
 }
 
 #[tokio::test]
-async fn calls_that_are_refused_for_good_are_told_in_a_condition() {
-    // Words are read where they lie already, and a Job once it was made: by a look that ended early, or went well.
-    let status_is_refused = Plan::Each(Method::PUT, "/status", 500);
-    for (method, text, reason, look_before) in [
-        (Method::GET, "/pipelines/", "ReadPipelineFailed", None),
-        (Method::GET, "/configmaps/", "ReadWordsFailed", Some(status_is_refused)),
-        (Method::GET, "/archives/", "ReadArchiveFailed", None),
-        (Method::POST, "/configmaps", "CreateWordsFailed", None),
-        (Method::POST, "/jobs", "CreateJobFailed", None),
-        (Method::GET, "/jobs/", "ReadJobFailed", Some(Plan::None)),
-    ] {
-        for code in [403, 429, 500] {
-            let server = world();
-            if let Some(plan) = &look_before {
-                server.0.lock().unwrap().plan = plan.clone();
-                let went_well = look(&server.operator(NOW), "fleet", RUN).await.is_ok();
-                assert_eq!(went_well, *plan == Plan::None);
-            }
-            server.0.lock().unwrap().plan = Plan::Each(method.clone(), text, code);
-            let operator = server.operator(NOW);
-            for _ in 0..3 {
-                let error = look(&operator, "fleet", RUN).await.unwrap_err();
-                assert_eq!(error.step.reason().word(), reason);
-            }
-            let degraded = condition(&server, "Degraded");
-            assert_eq!((&degraded["reason"], &degraded["status"]), (&json!(reason), &json!("True")));
-            server.0.lock().unwrap().plan = Plan::None;
-            live(&server, inline).await;
-            assert_eq!(
-                (phase(&server).as_str(), &condition(&server, "Degraded")["status"]),
-                ("Complete", &json!("False"))
-            );
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_object_that_is_refused_itself_fails_the_run_with_the_servers_sentence() {
     for text in ["/configmaps", "/jobs"] {
         let server = world();
-        server.0.lock().unwrap().plan = Plan::Each(Method::POST, text, 422);
+        server.0.lock().unwrap().plan = Plan::Each(Method::POST, text, Fault::Answer(422));
         live(&server, inline).await;
         let failed = condition(&server, "Failed");
         assert_eq!((phase(&server).as_str(), &failed["reason"]), ("Failed", &json!("ObjectRefused")));
@@ -203,7 +162,7 @@ async fn an_object_that_is_refused_itself_fails_the_run_with_the_servers_sentenc
 async fn what_lies_under_the_name_of_the_words_counts_only_if_it_says_the_same() {
     for theirs in [false, true] {
         let server = world();
-        server.0.lock().unwrap().plan = Plan::Each(Method::PUT, "/status", 500);
+        server.0.lock().unwrap().plan = Plan::Each(Method::PUT, "/status", Fault::Answer(500));
         look(&server.operator(NOW), "fleet", RUN).await.unwrap_err();
         server.0.lock().unwrap().plan = Plan::None;
         if theirs {
@@ -322,4 +281,49 @@ async fn of_two_runs_one_waits_and_goes_on_when_the_other_has_ended() {
     live(&server, inline).await;
     look(&operator, "fleet", "second").await.unwrap();
     assert_eq!(server.names("jobs"), ["backfill-1-plan", "second-1-plan"]);
+}
+
+/// A watch that has seen these Runs as they are now, and stands still.
+fn frozen(server: &Server, runs: &[&str]) -> Roster {
+    let (store, mut writer) = reflector::store();
+    let roster = Roster::of(store);
+    for run in runs {
+        let run = serde_json::from_value(server.get(&format!("{RUNS}/{run}")).unwrap()).unwrap();
+        let event = watcher::Event::Apply(run);
+        writer.apply_watcher_event(&event);
+        roster.see(&event);
+    }
+    roster
+}
+
+#[tokio::test]
+async fn a_watch_that_stands_still_lets_no_run_wait_for_one_that_has_ended() {
+    let server = world();
+    apply_run(&server, "second");
+    look(&server.operator(NOW), "fleet", RUN).await.unwrap();
+    let seen = frozen(&server, &[RUN, "second"]);
+    let operator = server.operator(NOW);
+    assert!(operator.runs.set(seen).is_ok());
+    look(&operator, "fleet", "second").await.unwrap();
+    assert_eq!(server.names("jobs"), ["backfill-1-plan"]);
+    live(&server, inline).await;
+    look(&operator, "fleet", "second").await.unwrap();
+    assert_eq!(server.names("jobs"), ["backfill-1-plan", "second-1-plan"]);
+}
+
+#[tokio::test]
+async fn a_job_that_somebody_changes_back_is_not_changed_again_and_again() {
+    let server = world();
+    let operator = server.operator(NOW);
+    look(&operator, "fleet", RUN).await.unwrap();
+    server.change(&path(), |run| run["spec"]["suspend"] = json!(true));
+    server.0.lock().unwrap().deaf = Some("/jobs/");
+    let before = server.writes().len();
+    for _ in 0..3 {
+        assert_eq!(look(&operator, "fleet", RUN).await.unwrap(), Some(30));
+    }
+    assert_eq!(server.writes().len() - before, 3, "{:?}", server.writes());
+    server.0.lock().unwrap().deaf = None;
+    look(&operator, "fleet", RUN).await.unwrap();
+    assert_eq!(condition(&server, "Suspended")["status"], json!("True"));
 }

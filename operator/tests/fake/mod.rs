@@ -39,8 +39,8 @@ pub(crate) enum Plan {
     Once(usize, Fault),
     /// The k-th and all after it: the operator is dead.
     From(usize, Fault),
-    /// All of that method on paths that hold that text.
-    Each(Method, &'static str, u16),
+    /// All of that method on paths that hold that text; a blank ends a path.
+    Each(Method, &'static str, Fault),
 }
 
 /// What is stored, by path.
@@ -48,7 +48,11 @@ pub(crate) struct Store {
     pub(crate) objects: BTreeMap<String, Value>,
     /// Every call, as `POST /apis/…`, and whether it was carried out.
     pub(crate) calls: Vec<(String, bool)>,
+    /// Every event that was told.
+    pub(crate) events: Vec<Value>,
     pub(crate) plan: Plan,
+    /// Patches on paths that hold this are taken and change nothing: somebody else changes them back.
+    pub(crate) deaf: Option<&'static str>,
     version: u64,
 }
 
@@ -58,7 +62,14 @@ pub(crate) struct Server(pub(crate) Arc<Mutex<Store>>);
 
 impl Server {
     pub(crate) fn new() -> Self {
-        let store = Store { objects: BTreeMap::new(), calls: Vec::new(), plan: Plan::None, version: 1 };
+        let store = Store {
+            objects: BTreeMap::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            plan: Plan::None,
+            deaf: None,
+            version: 1,
+        };
         Self(Arc::new(Mutex::new(store)))
     }
 
@@ -127,8 +138,8 @@ impl Server {
             Plan::Once(k, fault) if *k == index => Some(*fault),
             Plan::From(k, fault) if *k == index => Some(*fault),
             Plan::From(k, _) if *k < index => Some(Fault::Before),
-            Plan::Each(method, text, code) if *method == parts.method && call.contains(text) => {
-                Some(Fault::Answer(*code))
+            Plan::Each(method, text, fault) if *method == parts.method && format!("{call} ").contains(text) => {
+                Some(*fault)
             }
             _ => None,
         };
@@ -168,6 +179,7 @@ impl Store {
     fn carry_out(&mut self, method: &Method, uri: &http::Uri, body: Value) -> (u16, Value) {
         let path = uri.path().to_owned();
         if path.contains("/events") {
+            self.events.push(body.clone());
             return (201, body);
         }
         self.version += 1;
@@ -182,7 +194,9 @@ impl Store {
                 let mut object = body;
                 let path = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap());
                 if self.objects.contains_key(&path) {
-                    return refuse(409, "already exists");
+                    let (code, mut answer) = refuse(409, "already exists");
+                    answer["reason"] = json!("AlreadyExists");
+                    return (code, answer);
                 }
                 object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
                 object["metadata"]["resourceVersion"] = version;
@@ -200,18 +214,18 @@ impl Store {
                 stored["metadata"]["resourceVersion"] = version;
                 (200, stored.clone())
             }
-            "PATCH" => match self.objects.get_mut(&path) {
-                Some(stored) => {
+            "PATCH" => {
+                let Some(stored) = self.objects.get_mut(&path) else { return refuse(404, "not found") };
+                let onto = &body["metadata"]["resourceVersion"];
+                if !onto.is_null() && *onto != stored["metadata"]["resourceVersion"] {
+                    return refuse(409, "the object has been modified");
+                }
+                if self.deaf.is_none_or(|deaf| !path.contains(deaf)) {
                     merge(stored, &body);
                     stored["metadata"]["resourceVersion"] = version;
-                    (200, stored.clone())
                 }
-                None if uri.query().is_some_and(|query| query.contains("force=true")) => {
-                    self.objects.insert(path, body.clone());
-                    (201, body)
-                }
-                None => refuse(404, "not found"),
-            },
+                (200, stored.clone())
+            }
             "DELETE" => {
                 let Some(stored) = self.objects.get(&path) else { return refuse(404, "not found") };
                 let uid = stored["metadata"]["uid"].clone();
@@ -261,7 +275,8 @@ impl Store {
             .filter(|(path, object)| path.starts_with(&below) && wanted(object))
             .map(|(_, object)| object.clone())
             .collect();
-        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items})
+        let version = self.version.to_string();
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items})
     }
 }
 

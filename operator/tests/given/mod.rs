@@ -59,6 +59,19 @@ pub(crate) fn exited(exit: i32, reason: &str, message: &Value, at: &str) -> Valu
                                   "state": state}]})
 }
 
+/// Takes out of a Run's status what differs from one life to the next of the same Run: times, and what went wrong on the way.
+pub(crate) fn timeless(status: &mut Value) {
+    for field in ["startTime", "completionTime", "duration"] {
+        status[field] = Value::Null;
+    }
+    status["shards"]["time"] = Value::Null;
+    let conditions = status["conditions"].as_array_mut().expect("a Run that was looked at has conditions");
+    conditions.retain(|condition| condition["type"] != json!("Degraded"));
+    for condition in conditions {
+        condition["lastTransitionTime"] = Value::Null;
+    }
+}
+
 /// A JSON merge patch.
 pub(crate) fn merge(into: &mut Value, patch: &Value) {
     match (into, patch) {

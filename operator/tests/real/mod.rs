@@ -25,7 +25,7 @@ pub(crate) mod watch;
 pub(crate) use given::*;
 
 use call::post;
-use fleetloom_tests::cluster::{ControlPlane, Kubectl, has_condition};
+use fleetloom_tests::cluster::{ControlPlane, Door, Kubectl, has_condition};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use operator::crd;
@@ -71,6 +71,11 @@ impl World {
     /// The folder with certificates, data and logs.
     pub(crate) fn folder(&self) -> &Path {
         self.plane.folder()
+    }
+
+    /// A door to it that asks for no keys.
+    pub(crate) fn door(&self) -> Door {
+        self.plane.door().expect("kubectl proxy starts")
     }
 
     /// A new client, with connections of its own, that may do everything.
