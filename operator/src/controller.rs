@@ -18,6 +18,7 @@ use crate::moment::Moment;
 use crate::others::Sibling;
 use crate::reason::Error;
 use crate::roster::Roster;
+use crate::timetable::SHOW_SECONDS;
 use crate::{life, upkeep};
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
@@ -50,6 +51,9 @@ const DEBOUNCE: Duration = Duration::from_millis(300);
 const PAGE: u32 = 50;
 /// First pause after a failed look, and the longest.
 const BACKOFF_MS: (u64, u64) = (1_000, 60_000);
+/// How long after it was first seen a Run is looked for to be shown in its Pipeline: most are over by then, and how far one has
+/// come does not show there.
+const SHOWN: Duration = Duration::from_secs(SHOW_SECONDS.unsigned_abs());
 /// A Run that ended so recently wakes the one that waits for it, seconds; after a restart the others have been looked at.
 const WAKE_SECONDS: i64 = 60;
 
@@ -106,7 +110,7 @@ fn stops() -> (Stops, [oneshot::Receiver<()>; 3]) {
 fn runs(
     context: Arc<Context>,
     scope: &Scope,
-    changed: mpsc::UnboundedSender<ObjectRef<Guarded<Pipeline>>>,
+    changed: Changed,
     stop: oneshot::Receiver<()>,
 ) -> impl Future<Output = ()> + use<> {
     let (store, writer) = reflector::store();
@@ -115,10 +119,19 @@ fn runs(
     let _ = context.runs.set(roster.clone());
     let taken_down = roster.clone();
     let seen = stored(scope.api(&context), "Run", Glance::prune, writer, move |event| {
-        taken_down.see(event);
-        if let Some(run) = news_for_its_pipeline(event) {
-            // The Pipelines' controller is gone only when this one is about to be.
-            let _ = changed.unbounded_send(within(run.pipeline(), run));
+        let is_new = taken_down.see(event);
+        match event {
+            Event::Apply(run) | Event::InitApply(run) if is_new && !run.phase().is_end() => {
+                tokio::spawn(tell_when_shown(
+                    taken_down.clone(),
+                    ObjectRef::from_obj(run),
+                    pipeline_of(run),
+                    changed.clone(),
+                ));
+            }
+            Event::Apply(run) | Event::InitApply(run) if !run.phase().is_end() => {}
+            Event::Apply(run) | Event::InitApply(run) | Event::Delete(run) => tell(&changed, pipeline_of(run)),
+            Event::Init | Event::InitDone => {}
         }
     });
     let told = Arc::clone(&context);
@@ -163,6 +176,8 @@ fn pipelines(
 ) -> impl Future<Output = ()> + use<> {
     let (store, writer) = reflector::store();
     let seen = stored::<Guarded<Pipeline>>(scope.api(&context), "Pipeline", prune, writer, |_| {});
+    let told = Arc::clone(&context);
+    let seen = seen.try_filter(move |pipeline: &Guarded<Pipeline>| ready(told.own.is_news(pipeline)));
     let polls = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("="));
     let archives = watcher(scope.api::<PartialObjectMeta<Archive>>(&context), watching());
     let readers = store.clone();
@@ -236,12 +251,28 @@ where
     })
 }
 
-/// The Run, if its Pipeline's status depends on what became of it: how far it has come does not show there.
-fn news_for_its_pipeline(event: &Event<Glance>) -> Option<&Glance> {
-    match event {
-        Event::Apply(run) | Event::InitApply(run) => Some(run).filter(|run| !run.is_under_way()),
-        Event::Delete(run) => Some(run),
-        Event::Init | Event::InitDone => None,
+type Changed = mpsc::UnboundedSender<ObjectRef<Guarded<Pipeline>>>;
+
+fn pipeline_of(run: &Glance) -> ObjectRef<Guarded<Pipeline>> {
+    within(run.pipeline(), run)
+}
+
+/// Asks for a look at a Pipeline.
+fn tell(changed: &Changed, pipeline: ObjectRef<Guarded<Pipeline>>) {
+    // The Pipelines' controller is gone only when this one is about to be.
+    let _ = changed.unbounded_send(pipeline);
+}
+
+/// Asks for a look at its Pipeline once a new Run is old enough to be shown there, if it goes on then.
+async fn tell_when_shown(
+    roster: Roster,
+    run: ObjectRef<Glance>,
+    pipeline: ObjectRef<Guarded<Pipeline>>,
+    changed: Changed,
+) {
+    tokio::time::sleep(SHOWN).await;
+    if roster.goes_on(&run) {
+        tell(&changed, pipeline);
     }
 }
 

@@ -24,12 +24,12 @@ impl Roster {
         Self { store, names: Arc::default() }
     }
 
-    /// Takes down what the watch saw.
-    pub fn see(&self, event: &Event<Glance>) {
+    /// Takes down what the watch saw; whether it is a Run that was not known.
+    pub fn see(&self, event: &Event<Glance>) -> bool {
         match event {
             Event::Apply(run) | Event::InitApply(run) => {
                 let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-                names.entry(key(run)).or_default().insert(run.name_any().into());
+                names.entry(key(run)).or_default().insert(run.name_any().into())
             }
             Event::Delete(run) => {
                 let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,8 +40,9 @@ impl Roster {
                         names.remove(&key);
                     }
                 }
+                false
             }
-            Event::Init | Event::InitDone => {}
+            Event::Init | Event::InitDone => false,
         }
     }
 
@@ -50,6 +51,11 @@ impl Roster {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let of_pipeline = names.get(&(namespace.to_owned(), pipeline.to_owned())).into_iter().flatten();
         of_pipeline.filter_map(|name| self.store.get(&ObjectRef::new(name).within(namespace))).collect()
+    }
+
+    /// Whether a Run is there that has not ended.
+    pub fn goes_on(&self, run: &ObjectRef<Glance>) -> bool {
+        self.store.get(run).is_some_and(|run| !run.phase().is_end())
     }
 
     /// Where each of them stands.
@@ -79,14 +85,14 @@ mod tests {
         let roster = Roster::of(store);
         let mut see = |event: Event<Glance>| {
             writer.apply_watcher_event(&event);
-            roster.see(&event);
+            roster.see(&event)
         };
         see(Event::Init);
-        see(Event::InitApply(run("a", "stops")));
+        assert!(see(Event::InitApply(run("a", "stops"))));
         see(Event::InitDone);
         see(Event::Apply(run("b", "stops")));
         see(Event::Apply(run("c", "grips")));
-        see(Event::Apply(run("b", "stops")));
+        assert!(!see(Event::Apply(run("b", "stops"))), "it is known");
         let found = |pipeline: &str| {
             let mut names: Vec<String> =
                 roster.of_pipeline("fleet", pipeline).iter().map(|run| run.name_any()).collect();

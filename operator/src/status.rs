@@ -25,7 +25,6 @@ const NOTE_BYTES_MAX: usize = 1_000;
 /// Errors: also where somebody else wrote in between.
 pub async fn write(context: &Context, run: &Run, status: RunStatus, note: Option<Note>) -> Result<Run, Error> {
     let written = replace(context, Run { status: Some(fitted(status)), ..run.clone() }).await?;
-    context.own.wrote(&written);
     context.metrics.run_moved(run.status.as_ref(), written.status.as_ref());
     if let Some(note) = note {
         tell(context, &run.object_ref(&()), &note).await;
@@ -45,7 +44,9 @@ where
     let mut object = object;
     object.meta_mut().managed_fields = None;
     let name = object.name_any();
-    api.replace_status(&name, &params, &object).await.during(Step::WriteStatus)
+    let written = api.replace_status(&name, &params, &object).await.during(Step::WriteStatus)?;
+    context.own.wrote(&written);
+    Ok(written)
 }
 
 /// The status, with fewer failures where it would be too large, then with shorter messages.

@@ -17,7 +17,7 @@ use pipeline::spec::{Concurrency, PipelineSpec};
 use pipeline::time::{SECOND_NS, words::duration_ns};
 
 /// A Run shows up in its Pipeline's status only once it is so old, seconds: most are over by then, and cost one write.
-const SHOW_SECONDS: i64 = 10;
+pub(crate) const SHOW_SECONDS: i64 = 10;
 
 /// Most names of active Runs in a status.
 const ACTIVE_MAX: usize = 10;

@@ -46,11 +46,15 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Opti
 
 async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>, Error> {
     let mut before: Option<Need> = None;
+    let mut known: Option<(PipelineFacts, Option<Settled>)> = None;
     for _ in 0..NEEDS_MAX {
         if pipeline.metadata.deletion_timestamp.is_some() {
             return Ok(None);
         }
-        let (facts, settled) = Box::pin(facts(context, pipeline)).await?;
+        let (facts, settled) = match known.take() {
+            Some(known) => known,
+            None => Box::pin(facts(context, pipeline)).await?,
+        };
         let need = decide(&facts, context.now());
         tracing::debug!(?need, "decided");
         if before.as_ref() == Some(&need) {
@@ -58,11 +62,27 @@ async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>
             return Ok(Some(NO_EFFECT_SECONDS));
         }
         before = Some(need.clone());
+        let only_told = matches!(need, Need::Write(..));
         if let Some(again) = Box::pin(meet(context, pipeline, settled.as_ref(), need)).await? {
             return Ok(again);
         }
+        if only_told {
+            known = still_known(facts, settled, pipeline);
+        }
     }
     Ok(Some(CONFLICT_SECONDS))
+}
+
+/// What is known of a Pipeline whose status was just written: all the rest of it still holds, but for a poll that has begun or
+/// ended with that.
+fn still_known(
+    facts: PipelineFacts,
+    settled: Option<Settled>,
+    pipeline: &Pipeline,
+) -> Option<(PipelineFacts, Option<Settled>)> {
+    let status = pipeline.status.clone().unwrap_or_default();
+    let is_same = status.poll == facts.status.poll && pipeline.metadata.generation == facts.generation;
+    is_same.then(|| (PipelineFacts { status, ..facts }, settled))
 }
 
 async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts, Option<Settled>), Error> {

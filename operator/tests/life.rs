@@ -299,7 +299,7 @@ async fn of_two_runs_one_waits_and_goes_on_when_the_other_has_ended() {
     assert_eq!(server.names("jobs"), ["backfill-1-plan", "second-1-plan"]);
 }
 
-/// What a watch has that has seen these Runs as they are now, and stands still.
+/// A watch that has seen these Runs as they are now, and stands still.
 fn frozen(server: &Server, runs: &[&str]) -> Roster {
     let (store, mut writer) = reflector::store();
     let roster = Roster::of(store);

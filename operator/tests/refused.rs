@@ -110,10 +110,10 @@ fn is_told(server: &Server, reason: &str) -> bool {
 enum Stands {
     /// Just created.
     New,
-    /// The same, with its words written down by an operator that was stopped then.
+    /// The same, but its words were written down by an operator that came no further.
     Written,
     /// Its plan Job works.
-    Planning,
+    Works,
     /// Its plan Job has ended.
     Ended,
     /// To be suspended while its Job works.
@@ -154,15 +154,14 @@ async fn stands(scene: Stands) -> Server {
         server.change(&run, |run| run["metadata"]["labels"] = json!({"kueue.x-k8s.io/queue-name": "robots"}));
     }
     if scene == Stands::Written {
-        server.0.lock().unwrap().plan = Plan::Each(Method::PUT, "/status ", Fault::Before);
+        server.0.lock().unwrap().plan = Plan::Each(Method::PUT, "/status ", Fault::Answer(500));
         life::look(&server.operator(NOW), "fleet", RUN).await.unwrap_err();
         quiet(&server);
-        server.0.lock().unwrap().events.clear();
     } else if !matches!(scene, Stands::New | Stands::Replacing) {
         look(&server, RUN).await;
     }
     match scene {
-        Stands::New | Stands::Written | Stands::Planning | Stands::Replacing => {}
+        Stands::New | Stands::Written | Stands::Works | Stands::Replacing => {}
         Stands::Ended => play(&server, inline),
         Stands::Suspended | Stands::Queued => server.change(&run, |run| run["spec"]["suspend"] = json!(true)),
         Stands::Expired => {
@@ -219,7 +218,7 @@ async fn whatever_is_answered_to_a_call_for_a_run_it_ends_rightly_or_says_why() 
         Case::new(Stands::New, Method::GET, "/runs ", "ReadRunsFailed"),
         Case::new(Stands::New, Method::POST, "/configmaps ", "CreateWordsFailed"),
         Case::new(Stands::New, Method::POST, "/jobs ", "CreateJobFailed"),
-        Case::new(Stands::Planning, Method::GET, "/jobs/", "ReadJobFailed"),
+        Case::new(Stands::Works, Method::GET, "/jobs/", "ReadJobFailed"),
         Case::new(Stands::New, Method::PUT, "/status ", "WriteStatusFailed"),
         Case::new(Stands::New, Method::POST, "/events ", "Event"),
         Case::new(Stands::Ended, Method::GET, "/pods ", "ReadPodsFailed"),

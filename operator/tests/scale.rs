@@ -77,8 +77,10 @@ fn published_with_failures() -> Value {
 
 /// Every fifth index below `to` failed, and of the others every second one is complete: nothing can be written as a range.
 fn scattered(to: u32) -> (String, String) {
-    let texts = |wanted: fn(u32) -> bool| (0..to).filter(move |index| wanted(*index)).map(|index| index.to_string());
-    let joined = |wanted| texts(wanted).collect::<Vec<_>>().join(",");
+    let joined = |wanted: fn(&u32) -> bool| {
+        let texts: Vec<String> = (0..to).filter(wanted).map(|index| index.to_string()).collect();
+        texts.join(",")
+    };
     (joined(|index| index % 2 == 0 && index % 5 != 0), joined(|index| index % 5 == 0))
 }
 
