@@ -10,7 +10,7 @@ EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images load tools fetch check fmt \
+.PHONY: help run build test test-local test-all venv bench-operator servers nodes cluster cluster-down images load tools fetch check fmt \
 	lint docs rules chart charts clean-out
 
 help: ## what can be made
@@ -35,6 +35,9 @@ test-local: build ## run every test that needs no root, with what is there
 test-all: test ## the same, and those that need a second S3 server
 	.ci/server minio
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
+
+bench-operator: nodes ## measure the operator before a real API server, and write BENCHMARKS.md: 5 minutes
+	$(CARGO) bench --locked --workspace --bench runs
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw

@@ -1,12 +1,12 @@
 //! What the controllers share: a client, a clock, the counts, and the words they have read already.
 
-use crate::glance::Glance;
 use crate::metrics::Metrics;
 use crate::moment::Moment;
+use crate::own::Own;
+use crate::roster::Roster;
 use crate::settle::Settled;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::Store;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -15,9 +15,6 @@ const WORDS_MAX: usize = 1_000;
 
 /// Reads the time.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
-
-/// Runs as a watch has them; good for a hint, never for the truth.
-pub type Runs = Store<Glance>;
 
 /// What the controllers share.
 pub struct Context {
@@ -30,9 +27,11 @@ pub struct Context {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Runs as the watch has them, once there is one.
-    pub runs: OnceLock<Runs>,
+    pub runs: OnceLock<Roster>,
     /// Where events are written.
     pub(crate) recorder: Recorder,
+    /// What was written here.
+    pub(crate) own: Own,
     words: Mutex<HashMap<String, Arc<Settled>>>,
     failures: Mutex<HashMap<String, u32>>,
 }
@@ -48,6 +47,7 @@ impl Context {
             image,
             metrics: Arc::new(Metrics::new()),
             runs: OnceLock::new(),
+            own: Own::default(),
             words: Mutex::default(),
             failures: Mutex::default(),
         }

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! watch Runs ────────────┬─► Run controller ──► life::look
-//! watch Jobs (metadata) ─┘        │ a Run changed          a Run ended: the next of its Pipeline is woken
+//! watch Jobs (metadata) ─┘        │ a Run came, ended, went      a Run ended: the next of its Pipeline is woken
 //! watch Jobs of polls ───┐        ▼
 //! watch Pipelines ───────┴─► Pipeline controller ──► upkeep::look
 //! watch Archives ──────────► Archive controller ──► upkeep::look_at_archive     (and the Pipelines that read it)
 //! ```
-//! Watches only say where to look: what is decided is read from the API server. There is no watch of pods.
+//! Watches only say where to look: what is decided is read from the API server. There is no watch of pods. What the operator wrote
+//! itself is no news, and a Run that has ended for good is not looked at again.
 
 use crate::api::{Archive, Pipeline};
 use crate::build::{ACT, MANAGED_BY};
@@ -16,6 +17,8 @@ use crate::glance::Glance;
 use crate::moment::Moment;
 use crate::others::Sibling;
 use crate::reason::Error;
+use crate::roster::Roster;
+use crate::timetable::SHOW_SECONDS;
 use crate::{life, upkeep};
 use futures::channel::{mpsc, oneshot};
 use futures::future::BoxFuture;
@@ -23,20 +26,24 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, WatchStreamExt, watcher};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
 /// Looks at a time, per kind.
 const CONCURRENCY: usize = 32;
+/// Those among them that may be at Runs that have not begun, or have ended.
+const PATIENT: usize = 8;
 /// Changes that come so close together are one look.
 const DEBOUNCE: Duration = Duration::from_millis(300);
 /// Objects of one page of a watch's first list. Their managed fields, which are thrown away, are most of what a page takes:
@@ -44,6 +51,9 @@ const DEBOUNCE: Duration = Duration::from_millis(300);
 const PAGE: u32 = 50;
 /// First pause after a failed look, and the longest.
 const BACKOFF_MS: (u64, u64) = (1_000, 60_000);
+/// How long after it was first seen a Run is looked for to be shown in its Pipeline: most are over by then, and how far one has
+/// come does not show there.
+const SHOWN: Duration = Duration::from_secs(SHOW_SECONDS.unsigned_abs());
 /// A Run that ended so recently wakes the one that waits for it, seconds; after a restart the others have been looked at.
 const WAKE_SECONDS: i64 = 60;
 
@@ -100,30 +110,56 @@ fn stops() -> (Stops, [oneshot::Receiver<()>; 3]) {
 fn runs(
     context: Arc<Context>,
     scope: &Scope,
-    changed: mpsc::UnboundedSender<ObjectRef<Guarded<Pipeline>>>,
+    changed: Changed,
     stop: oneshot::Receiver<()>,
 ) -> impl Future<Output = ()> + use<> {
-    let (store, seen) = stored(scope.api(&context), "Run", Glance::prune);
-    let seen = seen.inspect_ok(move |run: &Glance| {
-        // The Pipelines' controller is gone only when this one is about to be.
-        let _ = changed.unbounded_send(within(run.pipeline(), run));
+    let (store, writer) = reflector::store();
+    let roster = Roster::of(store.clone());
+    // Only the first of several would be kept; there is one.
+    let _ = context.runs.set(roster.clone());
+    let taken_down = roster.clone();
+    let seen = stored(scope.api(&context), "Run", Glance::prune, writer, move |event| {
+        let is_new = taken_down.see(event);
+        match event {
+            Event::Apply(run) | Event::InitApply(run) if is_new && !run.phase().is_end() => {
+                tokio::spawn(tell_when_shown(
+                    taken_down.clone(),
+                    ObjectRef::from_obj(run),
+                    pipeline_of(run),
+                    changed.clone(),
+                ));
+            }
+            Event::Apply(run) | Event::InitApply(run) if !run.phase().is_end() => {}
+            Event::Apply(run) | Event::InitApply(run) | Event::Delete(run) => tell(&changed, pipeline_of(run)),
+            Event::Init | Event::InitDone => {}
+        }
     });
+    let told = Arc::clone(&context);
+    let seen = seen.try_filter(move |run: &Glance| ready(run.phase().is_end() || told.own.is_news(run)));
     let jobs = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("!="));
+    let told = Arc::clone(&context);
+    let jobs = jobs
+        .default_backoff()
+        .touched_objects()
+        .try_filter(move |job: &PartialObjectMeta<Job>| ready(told.own.is_news(job)));
     let (woken, wakes) = mpsc::unbounded();
     let turns = Turns::of("Run");
-    // Only the first of several stores would be kept; there is one.
-    let _ = context.runs.set(store.clone());
-    Controller::for_stream(seen, store.clone())
+    Controller::for_stream(seen, store)
         .with_config(config())
-        .watches_stream(jobs.default_backoff().touched_objects(), |job| owners::<Glance>(&job))
+        .watches_stream(jobs, |job| owners::<Glance>(&job))
         .reconcile_on(wakes)
         .graceful_shutdown_on(stop.map(|_| ()))
         .run(
             move |run, context| {
-                wake_next(&store, &run, context.now(), &woken);
-                look(Arc::clone(&turns), run, context, |context, namespace, name| async move {
+                wake_next(&roster, &run, context.now(), &woken);
+                if run.is_over() {
+                    return ready(Ok(Action::await_change())).left_future();
+                }
+                let urgency = if run.is_under_way() { Urgency::Now } else { Urgency::Later };
+                look(Arc::clone(&turns), urgency, run, context, |context, namespace, name| async move {
                     Box::pin(life::look(&context, &namespace, &name)).await
                 })
+                .right_future()
             },
             |run, error, context| failed("Run", &*run, error, &context),
             context,
@@ -138,7 +174,10 @@ fn pipelines(
     changes: mpsc::UnboundedReceiver<ObjectRef<Guarded<Pipeline>>>,
     stop: oneshot::Receiver<()>,
 ) -> impl Future<Output = ()> + use<> {
-    let (store, seen) = stored::<Guarded<Pipeline>>(scope.api(&context), "Pipeline", prune);
+    let (store, writer) = reflector::store();
+    let seen = stored::<Guarded<Pipeline>>(scope.api(&context), "Pipeline", prune, writer, |_| {});
+    let told = Arc::clone(&context);
+    let seen = seen.try_filter(move |pipeline: &Guarded<Pipeline>| ready(told.own.is_news(pipeline)));
     let polls = watcher(scope.api::<PartialObjectMeta<Job>>(&context), ours("="));
     let archives = watcher(scope.api::<PartialObjectMeta<Archive>>(&context), watching());
     let readers = store.clone();
@@ -151,7 +190,7 @@ fn pipelines(
         .graceful_shutdown_on(stop.map(|_| ()))
         .run(
             move |pipeline, context| {
-                look(Arc::clone(&turns), pipeline, context, |context, namespace, name| async move {
+                look(Arc::clone(&turns), Urgency::Now, pipeline, context, |context, namespace, name| async move {
                     Box::pin(upkeep::look(&context, &namespace, &name)).await
                 })
             },
@@ -163,14 +202,15 @@ fn pipelines(
 
 /// Archives: looked at when they change.
 fn archives(context: Arc<Context>, scope: &Scope, stop: oneshot::Receiver<()>) -> impl Future<Output = ()> + use<> {
-    let (store, seen) = stored::<Guarded<Archive>>(scope.api(&context), "Archive", prune);
+    let (store, writer) = reflector::store();
+    let seen = stored::<Guarded<Archive>>(scope.api(&context), "Archive", prune, writer, |_| {});
     let turns = Turns::of("Archive");
     Controller::for_stream(seen, store)
         .with_config(config())
         .graceful_shutdown_on(stop.map(|_| ()))
         .run(
             move |archive, context| {
-                look(Arc::clone(&turns), archive, context, |context, namespace, name| async move {
+                look(Arc::clone(&turns), Urgency::Now, archive, context, |context, namespace, name| async move {
                     upkeep::look_at_archive(&context, &namespace, &name).await
                 })
             },
@@ -194,21 +234,46 @@ fn ours(relation: &str) -> watcher::Config {
     watching().labels(&format!("{label}={value},{ACT}{relation}poll"))
 }
 
-/// A watch that keeps what it sees, without what `prune` leaves out.
+/// A watch that keeps what it sees, without what `prune` leaves out, and then tells `see` of it.
 fn stored<K>(
     api: Api<K>,
     kind: &'static str,
     prune: impl Fn(&mut K) + Send + 'static,
-) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
+    writer: Writer<K>,
+    see: impl Fn(&Event<K>) + Send + 'static,
+) -> impl Stream<Item = Result<K, watcher::Error>> + Send + 'static
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let (store, writer) = reflector::store();
     let pruned = watcher(api, watching()).default_backoff().modify(prune);
-    let seen = pruned.reflect(writer).touched_objects().inspect_err(move |error| {
+    pruned.reflect(writer).inspect_ok(see).touched_objects().inspect_err(move |error| {
         tracing::warn!(%error, kind, "the watch failed, and goes on");
-    });
-    (store, seen)
+    })
+}
+
+type Changed = mpsc::UnboundedSender<ObjectRef<Guarded<Pipeline>>>;
+
+fn pipeline_of(run: &Glance) -> ObjectRef<Guarded<Pipeline>> {
+    within(run.pipeline(), run)
+}
+
+/// Asks for a look at a Pipeline.
+fn tell(changed: &Changed, pipeline: ObjectRef<Guarded<Pipeline>>) {
+    // The Pipelines' controller is gone only when this one is about to be.
+    let _ = changed.unbounded_send(pipeline);
+}
+
+/// Asks for a look at its Pipeline once a new Run is old enough to be shown there, if it goes on then.
+async fn tell_when_shown(
+    roster: Roster,
+    run: ObjectRef<Glance>,
+    pipeline: ObjectRef<Guarded<Pipeline>>,
+    changed: Changed,
+) {
+    tokio::time::sleep(SHOWN).await;
+    if roster.goes_on(&run) {
+        tell(&changed, pipeline);
+    }
 }
 
 /// Leaves out what only the API server needs.
@@ -239,13 +304,12 @@ fn reading(
 }
 
 /// A Run has ended: the first that waits for it is looked at.
-fn wake_next(store: &Store<Glance>, ended: &Glance, now: Moment, woken: &mpsc::UnboundedSender<ObjectRef<Glance>>) {
+fn wake_next(roster: &Roster, ended: &Glance, now: Moment, woken: &mpsc::UnboundedSender<ObjectRef<Glance>>) {
     if ended.ended().is_none_or(|end| now.since(end) > WAKE_SECONDS) {
         return;
     }
-    let all = store.state();
-    let siblings = all.iter().filter(|run| run.namespace() == ended.namespace() && run.pipeline() == ended.pipeline());
-    let waiting = siblings.map(|run| Sibling::from(&**run)).filter(|run| run.is_active() && !run.is_started());
+    let siblings = roster.of_pipeline(&ended.namespace().unwrap_or_default(), ended.pipeline());
+    let waiting = siblings.iter().map(|run| Sibling::from(&**run)).filter(|run| run.is_active() && !run.is_started());
     if let Some(next) = waiting.min_by_key(|run| (run.created, run.name.clone())) {
         let _ = woken.unbounded_send(within(&next.name, ended));
     }
@@ -255,19 +319,54 @@ fn wake_next(store: &Store<Glance>, ended: &Glance, now: Moment, woken: &mpsc::U
 ///
 /// kube's own limit takes any of those that wait. Measured with 1,000 Runs of three Jobs at once: some of the first waited for
 /// 80 s, until all others were done.
+///
+/// Of those that can wait only some stand in that line at a time. Otherwise 1,000 Runs that are offered at once are all begun
+/// before the end of the first one's Job is looked at.
 struct Turns {
     kind: &'static str,
     turns: Semaphore,
+    patient: Semaphore,
+}
+
+/// Whether a look can wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Urgency {
+    /// Something under way has gone on.
+    Now,
+    /// It has not begun, or has ended.
+    Later,
 }
 
 impl Turns {
     fn of(kind: &'static str) -> Arc<Self> {
-        Arc::new(Self { kind, turns: Semaphore::new(CONCURRENCY) })
+        Arc::new(Self { kind, turns: Semaphore::new(CONCURRENCY), patient: Semaphore::new(PATIENT) })
+    }
+
+    /// Waits for a turn, which lasts as long as what is given is kept.
+    async fn wait(&self, urgency: Urgency) -> Turn<'_> {
+        // Closed by nobody: an error would only mean that there is no limit.
+        let first = match urgency {
+            Urgency::Now => None,
+            Urgency::Later => self.patient.acquire().await.ok(),
+        };
+        Turn { _first: first, _turn: self.turns.acquire().await.ok() }
     }
 }
 
+/// A turn, and a place among those that can wait, if it is one of them.
+struct Turn<'t> {
+    _first: Option<SemaphorePermit<'t>>,
+    _turn: Option<SemaphorePermit<'t>>,
+}
+
 /// One look at an object, in its turn, counted and with its name in every line of the log.
-async fn look<K, L, F>(turns: Arc<Turns>, object: Arc<K>, context: Arc<Context>, look: L) -> Result<Action, Error>
+async fn look<K, L, F>(
+    turns: Arc<Turns>,
+    urgency: Urgency,
+    object: Arc<K>,
+    context: Arc<Context>,
+    look: L,
+) -> Result<Action, Error>
 where
     K: ResourceExt,
     L: FnOnce(Arc<Context>, String, String) -> F,
@@ -276,8 +375,7 @@ where
     let kind = turns.kind;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     drop(object);
-    // Closed by nobody: an error would only mean that there is no limit.
-    let _turn = turns.turns.acquire().await;
+    let _turn = turns.wait(urgency).await;
     let key = format!("{kind}/{namespace}/{name}");
     let span = match kind {
         "Run" => tracing::info_span!("look", namespace, run = name),

@@ -140,10 +140,13 @@ fn over(run: &RunFacts, job: &JobFact, now: Moment) -> Decision {
     }
 }
 
+/// Ends that come while a Job may be at work.
+pub const LEAVES_A_JOB: [Reason; 2] = [Reason::DeadlineExceeded, Reason::WordsLost];
+
 /// Whether a Run that has ended may have left a Job at work, so that it is worth a look.
 pub fn may_have_left_a_job(status: &RunStatus) -> bool {
     let failed = condition(&status.conditions, ConditionType::Failed).map(|condition| condition.reason);
-    matches!(failed, Some(Reason::DeadlineExceeded | Reason::WordsLost))
+    failed.is_some_and(|reason| LEAVES_A_JOB.contains(&reason))
 }
 
 /// The status of a Run whose object the API server refuses: trying again is of no use.

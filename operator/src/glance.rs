@@ -3,6 +3,7 @@
 //! A Run whose words do not fit this version of the operator fits here too, so that one of them never stops the watch.
 
 use crate::api::{Phase, Run};
+use crate::decide::LEAVES_A_JOB;
 use crate::moment::Moment;
 use crate::others::Sibling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -21,11 +22,12 @@ pub struct Glance {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Spec {
     pipeline: String,
     suspend: bool,
     range: Option<IgnoredAny>,
+    ttl_seconds_after_finished: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -34,6 +36,15 @@ struct Status {
     phase: String,
     completion_time: Option<Moment>,
     source: Source,
+    conditions: Vec<Told>,
+    #[serde(skip)]
+    may_have_left_a_job: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    reason: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,6 +62,19 @@ impl Glance {
     /// Where it stands; Pending for a word of another version of the operator.
     pub fn phase(&self) -> Phase {
         Phase::ALL.into_iter().find(|phase| phase.word() == self.status.phase).unwrap_or_default()
+    }
+
+    /// Whether it has begun and not ended.
+    pub fn is_under_way(&self) -> bool {
+        let phase = self.phase();
+        phase != Phase::Pending && !phase.is_end()
+    }
+
+    /// Whether it has ended, and nothing is ever to be done for it again: it left no Job at work, and stays until it is deleted.
+    /// An old list may say so too: from an end no Run comes back.
+    pub fn is_over(&self) -> bool {
+        let stays = self.spec.ttl_seconds_after_finished.is_none();
+        self.phase().is_end() && stays && !self.status.may_have_left_a_job
     }
 
     /// When it ended.
@@ -77,6 +101,9 @@ impl Glance {
             ..ObjectMeta::default()
         };
         self.status.source = Source::default();
+        let told = std::mem::take(&mut self.status.conditions);
+        self.status.may_have_left_a_job =
+            told.iter().any(|told| LEAVES_A_JOB.iter().any(|reason| reason.word() == told.reason));
         self.spec.pipeline.shrink_to_fit();
         self.status.phase.shrink_to_fit();
     }
@@ -146,6 +173,21 @@ mod tests {
         let bare: Glance =
             serde_json::from_value(json!({"metadata": {"name": "b"}, "spec": {"pipeline": "stops"}})).unwrap();
         assert_eq!((bare.phase(), bare.ended()), (Phase::Pending, None));
+    }
+
+    #[test]
+    fn a_run_is_over_when_it_has_ended_stays_and_left_no_job() {
+        let of = |spec: serde_json::Value, phase: &str, reason: &str| {
+            let status =
+                json!({"phase": phase, "conditions": [{"type": "Failed", "status": "True", "reason": reason}]});
+            let mut run: Glance = serde_json::from_value(json!({"spec": spec, "status": status})).unwrap();
+            run.prune();
+            run.is_over()
+        };
+        assert!(of(json!({}), "Complete", "Published") && of(json!({}), "Failed", "GateRefused"));
+        assert!(!of(json!({}), "Running", "ComputingShards") && !of(json!({}), "Pending", ""));
+        assert!(!of(json!({}), "Failed", "DeadlineExceeded") && !of(json!({}), "Failed", "WordsLost"));
+        assert!(!of(json!({"ttlSecondsAfterFinished": 60}), "Complete", "Published"));
     }
 
     #[test]

@@ -14,12 +14,13 @@ use crate::reason::{During, Error, Step};
 use crate::settle::{self, Settled};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::ListParams;
+use kube::api::{ListParams, ObjectList};
 use kube::core::DeserializeGuard;
 use kube::{Api, Resource, ResourceExt};
 use pipeline::spec::Concurrency;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
@@ -89,17 +90,32 @@ async fn start(context: &Context, run: &Run, facts: &RunFacts) -> Result<Start, 
         return Ok(start);
     };
     start.queue = pipeline.labels().get(QUEUE).cloned();
-    // Until the Run has started anybody who may create ConfigMaps could have written this one: it counts if it says what the
-    // Pipeline says.
-    start.words = match (fresh(context, run, &pipeline).await?, written(context, run).await?) {
-        (Words::Good(words), Some(Some(settled))) if settled.hash == words.hash => Words::Kept(words),
-        (Words::Good(_), Some(_)) => Words::Taken,
-        (words, _) => words,
-    };
-    if matches!(start.words, Words::Good(_) | Words::Kept(_)) && !facts.is_suspended() {
+    // Whether they are written down already, a create that collides tells.
+    start.words = fresh(context, run, &pipeline).await?;
+    if matches!(start.words, Words::Good(_)) && !facts.is_suspended() {
         start.others = siblings(context, run, &pipeline).await?;
     }
     Ok(start)
+}
+
+/// The words of a Run that has not started, where something has the name of their ConfigMap. Until then anybody who may create
+/// ConfigMaps could have written it: it counts if it says what the Pipeline says.
+pub async fn collided(context: &Context, run: &Run, words: Arc<Settled>) -> Result<Words, Error> {
+    Ok(match written(context, run).await? {
+        None => Words::Good(words),
+        Some(Some(settled)) if settled.hash == words.hash => Words::Kept(words),
+        Some(_) => Words::Taken,
+    })
+}
+
+/// What is known of a Run whose status was just written so that an act begins: nobody else can have written it, so nobody has
+/// made the Job that it names. If something else has that name, its create collides.
+pub async fn begun(context: &Context, run: &Run, before: Facts) -> Result<Facts, Error> {
+    let words = match before {
+        Facts::Start(Start { words: Words::Kept(words), .. }) => Kept::Good(words),
+        _ => kept(context, run, &run_facts(run), true).await?,
+    };
+    Ok(Facts::UnderWay(UnderWay { words, job: JobFact::Absent }))
 }
 
 /// The words as they are now.
@@ -162,16 +178,31 @@ async fn siblings(context: &Context, run: &Run, pipeline: &Pipeline) -> Result<O
     if concurrency == Concurrency::Forbid
         && let Some(runs) = context.runs.get()
     {
-        let all = runs.state();
-        let of_pipeline =
-            all.iter().filter(|other| other.namespace() == run.namespace() && other.pipeline() == run.spec.0.pipeline);
-        let known: Vec<Sibling> = of_pipeline.map(|other| Sibling::from(&**other)).collect();
-        if let found @ Others::Before(_) = others(&own, &known, concurrency) {
-            return Ok(found);
+        let all = runs.of_pipeline(&run.namespace().unwrap_or_default(), &run.spec.0.pipeline);
+        let known: Vec<Sibling> = all.iter().map(|other| Sibling::from(&**other)).collect();
+        if let Others::Before(name) = others(&own, &known, concurrency) {
+            // One read says whether it is so still: a watch that stands still must not let a Run wait for ever.
+            let found = namespaced::<Glance>(context, run).get_opt(&name).await.during(Step::ReadRun)?;
+            let now: Vec<Sibling> = found.iter().map(Sibling::from).collect();
+            if let found @ Others::Before(_) = others(&own, &now, concurrency) {
+                return Ok(found);
+            }
         }
     }
-    let known = of_pipeline(context, pipeline, NOT_ENDED, |other| Sibling::from(other)).await?;
+    let asked = Asked { pipeline, fields: NOT_ENDED, since: run.metadata.resource_version.as_deref() };
+    let known = of_pipeline(context, &asked, |other| Sibling::from(other)).await?;
     Ok(others(&own, &known, concurrency))
+}
+
+/// Which Runs are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Of which Pipeline.
+    pub pipeline: &'a Pipeline,
+    /// More of a selector of fields.
+    pub fields: &'a str,
+    /// The version of a Run that was read before: a list that is older comes from a cache, and says nothing about now.
+    pub since: Option<&'a str>,
 }
 
 /// What the Pipeline says about Runs at the same time.
@@ -180,25 +211,42 @@ pub fn concurrency(pipeline: &Pipeline) -> Concurrency {
     schedule.and_then(|schedule| schedule.concurrency).unwrap_or(Concurrency::Forbid)
 }
 
-/// Runs of a Pipeline as they are stored now, page by page, each as `take` wants it; `more` is a selector of fields.
+/// Runs of a Pipeline as they are stored now, page by page, each as `take` wants it.
+///
+/// Errors: also for a list that is older than what was read before.
 pub async fn of_pipeline<T>(
     context: &Context,
-    pipeline: &Pipeline,
-    more: &str,
+    asked: &Asked<'_>,
     take: impl Fn(&Glance) -> T,
 ) -> Result<Vec<T>, Error> {
-    let namespace = pipeline.namespace().unwrap_or_default();
+    let (namespace, name) = (asked.pipeline.namespace().unwrap_or_default(), asked.pipeline.name_any());
     let runs: Api<Glance> = Api::namespaced(context.client.clone(), &namespace);
-    let mut page = ListParams::default().fields(&format!("spec.pipeline={}{more}", pipeline.name_any())).limit(PAGE);
+    let mut page = ListParams::default().fields(&format!("spec.pipeline={name}{}", asked.fields)).limit(PAGE);
     let mut taken = Vec::new();
     loop {
-        let list = runs.list(&page).await.during(Step::ReadRuns)?;
+        let list = runs.list(&page).await.and_then(|list| not_older(list, asked.since)).during(Step::ReadRuns)?;
         taken.extend(list.items.iter().map(&take));
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => page = page.continue_token(&token),
             None => return Ok(taken),
         }
     }
+}
+
+/// Refuses a list that is older than a version of one of its objects. The versions of one kind are numbers that grow; where
+/// they are something else nothing is judged.
+fn not_older<K: Clone>(list: ObjectList<K>, since: Option<&str>) -> Result<ObjectList<K>, kube::Error> {
+    let number = |version: Option<&str>| version.and_then(|version| version.parse::<u64>().ok());
+    match (number(list.metadata.resource_version.as_deref()), number(since)) {
+        (Some(listed), Some(since)) if listed < since => Err(old_list()),
+        _ => Ok(list),
+    }
+}
+
+fn old_list() -> kube::Error {
+    let sentence = "the list is older than what was read before; whatever stands between the operator and the API server must \
+                    not answer lists from a cache";
+    kube::Error::Service(sentence.into())
 }
 
 /// The Job of an act as it is stored now.
@@ -219,6 +267,10 @@ pub(crate) async fn look(context: &Context, found: &Job, pods: &Api<Pod>, many: 
     if let Some((how, at)) = job::ended(found) {
         let quiet = many && how == How::Complete;
         let pods = if quiet { Vec::new() } else { pods_of(pods, found, many).await? };
+        if job::are_at_work(&pods) {
+            // Without what they say at their end the act would be done again.
+            return Err(old_list()).during(Step::ReadPods);
+        }
         return Ok(JobFact::Ended(job::end(found, how, at, &pods)));
     }
     if found.metadata.deletion_timestamp.is_some() {
@@ -249,4 +301,25 @@ async fn pods_of(pods: &Api<Pod>, of: &Job, all: bool) -> Result<Vec<Pod>, Error
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::TypeMeta;
+
+    fn listed(version: &str) -> ObjectList<Pod> {
+        let metadata = serde_json::from_value(serde_json::json!({"resourceVersion": version})).unwrap();
+        ObjectList { types: TypeMeta::default(), metadata, items: Vec::new() }
+    }
+
+    #[test]
+    fn a_list_that_is_older_than_one_of_its_objects_says_nothing() {
+        assert!(not_older(listed("41"), Some("42")).is_err());
+        for (version, since) in
+            [("42", Some("42")), ("100", Some("99")), ("41", None), ("x41", Some("42")), ("", Some("42"))]
+        {
+            assert!(not_older(listed(version), since).is_ok(), "{version} {since:?}");
+        }
+    }
 }

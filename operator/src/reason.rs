@@ -83,7 +83,7 @@ reasons! {
     ScheduleStarted = "A Run was created for a scheduled time.",
     ScheduleMissed = "Scheduled times have passed without a Run: too late, or made up for by one start.",
     ChangeStarted = "A Run was created because the archive has a new version.",
-    PollFailed = "The archive could not be listed; the message is the pod's.",
+    PollFailed = "The archive could not be listed; the message says why, in the words of the pod if there was one.",
     // The operator and the API server.
     ReadRunFailed = "Reading a Run failed.",
     ReadPipelineFailed = "Reading a Pipeline failed.",
@@ -250,7 +250,12 @@ impl Error {
         matches!(&*self.source, kube::Error::Api(status) if status.code == 409 && status.reason == "AlreadyExists")
     }
 
-    /// Whether somebody else wrote in between: not worth a word, only another look.
+    /// Whether somebody else wrote the object in between: not worth a word, only another look.
+    pub fn is_overtaken(&self) -> bool {
+        self.step == Step::WriteStatus && self.is_conflict()
+    }
+
+    /// Whether what is stored is in the way.
     pub fn is_conflict(&self) -> bool {
         matches!(&*self.source, kube::Error::Api(status) if status.code == 409)
     }

@@ -182,5 +182,11 @@ pub fn run_name(pipeline: &str, at: Moment) -> String {
     format!("{pipeline}-{}", at.minute())
 }
 
+/// The scheduled time that a Run's name tells; `None` for other names.
+pub fn run_time(pipeline: &str, run: &str) -> Option<Moment> {
+    let minute: i64 = run.strip_prefix(pipeline)?.strip_prefix('-')?.parse().ok()?;
+    minute.checked_mul(60).map(Moment).filter(|at| run_name(pipeline, *at) == run)
+}
+
 #[cfg(test)]
 mod tests;

@@ -70,7 +70,7 @@ async fn answer(context: &Context, scope: &Scope, request: &Request<Incoming>) -
 
 fn metrics(context: &Context) -> String {
     if let Some(runs) = context.runs.get() {
-        context.metrics.runs(runs.state().iter().map(|run| run.phase()));
+        context.metrics.runs(runs.phases());
     }
     context.metrics.text()
 }

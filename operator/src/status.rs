@@ -1,10 +1,9 @@
 //! Writes statuses and tells events: only what changed, only onto the version that was read, at most 8 KiB.
 
-use crate::api::{Condition, ConditionType, Run, RunStatus, condition, holds};
+use crate::api::{Archive, Condition, ConditionType, Pipeline, Run, RunStatus, condition, holds};
 use crate::condition::{Said, cut, set};
 use crate::context::Context;
 use crate::decide::Note;
-use crate::moment::Moment;
 use crate::reason::{During, Error, Reason, Step, Told};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::PostParams;
@@ -45,7 +44,9 @@ where
     let mut object = object;
     object.meta_mut().managed_fields = None;
     let name = object.name_any();
-    api.replace_status(&name, &params, &object).await.during(Step::WriteStatus)
+    let written = api.replace_status(&name, &params, &object).await.during(Step::WriteStatus)?;
+    context.own.wrote(&written);
+    Ok(written)
 }
 
 /// The status, with fewer failures where it would be too large, then with shorter messages.
@@ -60,49 +61,84 @@ pub fn fitted(mut status: RunStatus) -> RunStatus {
     status
 }
 
-/// Says on a Run that the operator cannot do what it wants to; once per reason. Best effort: what failed may be this too.
-pub async fn degraded(context: &Context, run: &Run, error: &Error) {
-    let mut status = run.status.clone().unwrap_or_default();
-    if say_degraded(&mut status.conditions, error, run.metadata.generation, context.now()) {
-        let note = Note { reason: error.step.reason(), message: error.sentence() };
-        if let Err(error) = write(context, run, status, Some(note)).await {
-            tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
+/// A kind whose status holds conditions.
+pub(crate) trait Judged:
+    Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned
+{
+    /// What they say now.
+    fn told(&self) -> &[Condition];
+
+    /// The same, to be changed.
+    fn told_mut(&mut self) -> &mut Vec<Condition>;
+
+    /// Leaves out what would make the status too large.
+    fn fit(&mut self) {}
+}
+
+/// Conditions of a kind lie in its status.
+macro_rules! judged {
+    ($kind:ty { $($more:tt)* }) => {
+        impl Judged for $kind {
+            fn told(&self) -> &[Condition] {
+                self.status.as_ref().map_or(&[], |status| &status.conditions)
+            }
+
+            fn told_mut(&mut self) -> &mut Vec<Condition> {
+                &mut self.status.get_or_insert_default().conditions
+            }
+
+            $($more)*
+        }
+    };
+}
+
+judged!(Archive {});
+judged!(Pipeline {});
+judged!(Run {
+    fn fit(&mut self) {
+        self.status = self.status.take().map(fitted);
+    }
+});
+
+impl From<&Error> for Note {
+    fn from(error: &Error) -> Self {
+        Self { reason: error.step.reason(), message: error.sentence() }
+    }
+}
+
+/// Says on an object that the operator cannot do what it wants to; once per reason. Best effort: where a status cannot be
+/// written, only an event tells.
+pub(crate) async fn degraded<K: Judged>(context: &Context, object: &K, note: &Note) {
+    let is_known = condition(object.told(), ConditionType::Degraded).is_some_and(|known| known.reason == note.reason);
+    if is_known {
+        return;
+    }
+    if note.reason != Step::WriteStatus.reason() {
+        let mut said = object.clone();
+        let degraded = Said::yes(ConditionType::Degraded, note.reason, note.message.clone());
+        set(said.told_mut(), degraded, object.meta().generation, context.now());
+        said.fit();
+        match replace(context, said).await {
+            // Looked at again for that, it would not be after a pause.
+            Ok(written) => context.own.wrote(&written),
+            Err(error) => {
+                tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
+                return;
+            }
         }
     }
+    tell(context, &object.object_ref(&()), note).await;
 }
 
 /// Takes that back, once all went well.
-pub async fn recovered(context: &Context, run: &Run) -> Result<(), Error> {
-    let mut status = run.status.clone().unwrap_or_default();
-    match say_recovered(&mut status.conditions, run.metadata.generation, context.now()) {
-        true => write(context, run, status, None).await.map(|_| ()),
-        false => Ok(()),
+pub(crate) async fn recovered<K: Judged>(context: &Context, object: &K) -> Result<(), Error> {
+    if !holds(object.told(), ConditionType::Degraded) {
+        return Ok(());
     }
-}
-
-/// The condition Degraded for a call that failed; whether that is news.
-pub(crate) fn say_degraded(
-    conditions: &mut Vec<Condition>,
-    error: &Error,
-    generation: Option<i64>,
-    now: Moment,
-) -> bool {
-    let reason = error.step.reason();
-    let is_known = condition(conditions, ConditionType::Degraded).is_some_and(|known| known.reason == reason);
-    if is_known || error.step == Step::WriteStatus {
-        return false;
-    }
-    set(conditions, Said::yes(ConditionType::Degraded, reason, error.sentence()), generation, now);
-    true
-}
-
-/// The condition Degraded when all went well; whether that is news.
-pub(crate) fn say_recovered(conditions: &mut Vec<Condition>, generation: Option<i64>, now: Moment) -> bool {
-    let is_news = holds(conditions, ConditionType::Degraded);
-    if is_news {
-        set(conditions, Said::no(ConditionType::Degraded, Reason::Recovered, ""), generation, now);
-    }
-    is_news
+    let mut said = object.clone();
+    let recovered = Said::no(ConditionType::Degraded, Reason::Recovered, "");
+    set(said.told_mut(), recovered, object.meta().generation, context.now());
+    replace(context, said).await.map(|written| context.own.wrote(&written))
 }
 
 /// Tells an event. A lost one is no harm: conditions say the same.

@@ -1,7 +1,7 @@
 //! What a Pipeline needs next: its words judged, a Run for a scheduled time or a new version of its archive, a poll, old Runs
 //! removed. Pure, like `decide` for Runs; one decision is one call, and a start is one create and the status that tells of it.
 
-use crate::api::{ConditionType, Phase, PipelineStatus, Poll};
+use crate::api::{Change, ConditionType, Phase, PipelineStatus, Poll, condition};
 use crate::condition::{Said, set};
 use crate::decide::Note;
 use crate::facts::JobFact;
@@ -9,7 +9,7 @@ use crate::glance::Glance;
 use crate::moment::Moment;
 use crate::others::Sibling;
 use crate::reason::Reason;
-use crate::schedule::{Due, Schedule, run_name};
+use crate::schedule::{Due, Schedule, run_name, run_time};
 use crate::settle::{KEEP_FAILED, KEEP_SUCCEEDED};
 use kube::ResourceExt;
 use pipeline::act::Message;
@@ -17,10 +17,14 @@ use pipeline::spec::{Concurrency, PipelineSpec};
 use pipeline::time::{SECOND_NS, words::duration_ns};
 
 /// A Run shows up in its Pipeline's status only once it is so old, seconds: most are over by then, and cost one write.
-const SHOW_SECONDS: i64 = 10;
+pub(crate) const SHOW_SECONDS: i64 = 10;
 
 /// Most names of active Runs in a status.
 const ACTIVE_MAX: usize = 10;
+
+/// How long after a Run for a version of the archive failed another one may start for the same version, seconds: storage that
+/// was away may be back, and a mistake in the words is not worth a Run per poll.
+const CHANGE_AGAIN_SECONDS: i64 = 3_600;
 
 /// How soon a Pipeline looks again that waits for an Archive, seconds.
 const WAIT_SECONDS: i64 = 30;
@@ -159,14 +163,10 @@ fn scheduled(facts: &PipelineFacts, now: Moment) -> Need {
         }
         Box::new(status)
     };
-    let due = schedule.due(last, facts.created, is_active(facts), now);
-    if let Due::Start { at, .. } | Due::Held { at, .. } = due
-        && facts.runs.iter().any(|seen| seen.run.name == run_name(&facts.name, at))
-    {
-        // Created before, by an operator that was stopped before it could say so.
-        return Need::Write(dealt(at, 0), None);
+    if let Some((at, missed)) = unsaid(facts, &schedule, now) {
+        return Need::Write(dealt(at, missed), None);
     }
-    match due {
+    match schedule.due(last, facts.created, is_active(facts), now) {
         Due::Nothing { next } => Need::Rest(next.map(|next| next.since(now).max(1))),
         Due::Held { until, .. } => Need::Rest(until.map(|until| until.since(now).max(1))),
         Due::Start { at, missed } => {
@@ -182,11 +182,24 @@ fn scheduled(facts: &PipelineFacts, now: Moment) -> Need {
     }
 }
 
+/// The newest time for which a Run was created by an operator that was stopped before it could say so, and how many times
+/// that Run makes up for.
+fn unsaid(facts: &PipelineFacts, schedule: &Schedule, now: Moment) -> Option<(Moment, u64)> {
+    let last = facts.status.last_schedule_time;
+    let named = facts.runs.iter().filter_map(|seen| run_time(&facts.name, &seen.run.name));
+    let times = named.filter(|at| *at <= now && last.is_none_or(|last| *at > last));
+    let due = times.filter_map(|at| match schedule.due(last, facts.created, false, at) {
+        Due::Start { at: due, missed } if due == at => Some((at, missed)),
+        _ => None,
+    });
+    due.max()
+}
+
 fn polled(facts: &PipelineFacts, now: Moment) -> Need {
     let Some(words) = &facts.spec.on_change else { return Need::Rest(None) };
     let interval = duration_ns(&words.poll).map_or(WAIT_SECONDS, |ns| (ns / SECOND_NS).max(1));
     match &facts.status.poll {
-        Some(poll) if !poll.ended => looked(facts, poll.time, interval),
+        Some(poll) if !poll.ended => looked(facts, poll.time, interval, now),
         Some(poll) if poll.time.plus(interval) > now => Need::Rest(Some(poll.time.plus(interval).since(now))),
         // What it would find is being computed, or will be looked for again then.
         _ if is_active(facts) && concurrency(&facts.spec) != Concurrency::Allow => Need::Rest(None),
@@ -203,33 +216,74 @@ fn concurrency(spec: &PipelineSpec) -> Concurrency {
 }
 
 /// A poll that is under way.
-fn looked(facts: &PipelineFacts, begun: Moment, interval: i64) -> Need {
+fn looked(facts: &PipelineFacts, begun: Moment, interval: i64, now: Moment) -> Need {
     let end = match &facts.poll {
         None | Some(JobFact::Absent) => return Need::Poll(begun),
         Some(JobFact::Going | JobFact::Active(_)) => return Need::Rest(Some(interval.min(WAIT_SECONDS))),
         Some(JobFact::Foreign) => None,
         Some(JobFact::Ended(end)) => Some(end),
     };
-    let ended = |source: Option<String>| {
-        let mut status = facts.status.clone();
-        status.poll = Some(Poll { time: begun, source, ended: true });
-        Box::new(status)
+    let failed = |sentence: &str| {
+        let (status, note) = poll_failed(&facts.status, facts.generation, sentence, now);
+        Need::Write(Box::new(status), Some(note))
     };
-    let failed = |message: String| Need::Write(ended(None), Some(Note { reason: Reason::PollFailed, message }));
     match end.map(|end| &end.message) {
-        Some(Some(Message::Listed(source))) => {
-            let status = ended(Some(source.version.clone()));
-            if facts.status.last_source.as_ref() == Some(&source.version) {
-                return Need::Write(status, None);
-            }
-            let name = run_name(&facts.name, begun);
-            let message = format!("Run {name} for the archive's version {}", source.version);
-            Need::Start(name, status, Note { reason: Reason::ChangeStarted, message })
-        }
-        Some(Some(Message::Failed(told))) => failed(told.sentence.clone()),
-        Some(_) => failed("the poll's pod left no message; its log says why".into()),
-        None => failed("a Job of the poll's name exists and is not the Pipeline's".into()),
+        Some(Some(Message::Listed(source))) => listed(facts, begun, &source.version, now),
+        Some(Some(Message::Failed(told))) => failed(&told.sentence),
+        Some(_) => failed("the poll's pod left no message; its log says why"),
+        None => failed("a Job of the poll's name exists and is not the Pipeline's; delete it, or rename the Pipeline"),
     }
+}
+
+/// A poll found that version.
+fn listed(facts: &PipelineFacts, begun: Moment, version: &str, now: Moment) -> Need {
+    let mut status = facts.status.clone();
+    status.poll = Some(Poll { time: begun, source: Some(version.to_owned()), ended: true });
+    if is_poll_failing(&facts.spec, &facts.status) {
+        set(&mut status.conditions, Said::no(ConditionType::Degraded, Reason::Recovered, ""), facts.generation, now);
+    }
+    if facts.status.last_source.as_deref() == Some(version) || is_tried(facts, version, now) {
+        return Need::Write(Box::new(status), None);
+    }
+    status.last_change = Some(Change { source: version.to_owned(), time: begun, generation: facts.generation });
+    let name = run_name(&facts.name, begun);
+    let message = format!("Run {name} for the archive's version {version}");
+    Need::Start(name, Box::new(status), Note { reason: Reason::ChangeStarted, message })
+}
+
+/// Whether a Run was started for that version with these words, and works still or failed a short time ago.
+fn is_tried(facts: &PipelineFacts, version: &str, now: Moment) -> bool {
+    let same = |change: &&Change| change.source == version && change.generation == facts.generation;
+    let Some(change) = facts.status.last_change.as_ref().filter(same) else { return false };
+    let name = run_name(&facts.name, change.time);
+    match facts.runs.iter().find(|seen| seen.run.name == name) {
+        Some(seen) if !seen.run.phase.is_end() => true,
+        // It read another version, which was newer or older.
+        Some(seen) if seen.run.phase == Phase::Complete => false,
+        // Whoever removed it did not do so to have it again at once.
+        _ => change.time.plus(CHANGE_AGAIN_SECONDS) > now,
+    }
+}
+
+/// The poll that is under way has failed: the next one comes in its time, and until one succeeds the Pipeline is degraded.
+pub fn poll_failed(
+    status: &PipelineStatus,
+    generation: Option<i64>,
+    sentence: &str,
+    now: Moment,
+) -> (PipelineStatus, Note) {
+    let mut status = status.clone();
+    if let Some(poll) = &mut status.poll {
+        *poll = Poll { time: poll.time, source: None, ended: true };
+    }
+    set(&mut status.conditions, Said::yes(ConditionType::Degraded, Reason::PollFailed, sentence), generation, now);
+    (status, Note { reason: Reason::PollFailed, message: sentence.to_owned() })
+}
+
+/// Whether the last poll that ended has failed, as the condition Degraded says.
+pub fn is_poll_failing(spec: &PipelineSpec, status: &PipelineStatus) -> bool {
+    let told = condition(&status.conditions, ConditionType::Degraded).map(|told| told.reason);
+    spec.on_change.is_some() && told == Some(Reason::PollFailed)
 }
 
 /// The oldest Run that is one too many. Only Runs that the Pipeline made are counted and removed.

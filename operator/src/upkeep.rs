@@ -1,25 +1,29 @@
 //! One look at a Pipeline, and one at an Archive: are the words good, what is due, what is too old.
 
 use crate::api::{Archive, ArchiveStatus, ConditionType, Pipeline, PipelineStatus};
-use crate::apply::{self, Applied, MANAGER};
+use crate::apply::{self, Applied};
 use crate::build;
 use crate::condition::{Said, set};
 use crate::context::Context;
 use crate::decide::Note;
 use crate::facts::JobFact;
+use crate::job::PATIENCE_SECONDS;
 use crate::moment::Moment;
 use crate::observe;
 use crate::reason::{During, Error, Reason, Step};
 use crate::settle::{self, Settled};
 use crate::status;
-use crate::timetable::{Need, PipelineFacts, RunSeen, decide, makes_runs};
+use crate::timetable::{Need, PipelineFacts, RunSeen, decide, is_poll_failing, makes_runs, poll_failed};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Resource, ResourceExt};
 
 /// Most decisions of one look.
 const NEEDS_MAX: usize = 32;
+/// How soon somebody else's write is looked at, seconds.
+const CONFLICT_SECONDS: i64 = 1;
+/// How soon a Pipeline is looked at again for which a call that succeeded changed nothing, seconds.
+const NO_EFFECT_SECONDS: i64 = 30;
 /// How soon a Run of ours that the API server refuses is offered again, seconds.
 const REFUSED_SECONDS: i64 = 60;
 
@@ -32,47 +36,53 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Opti
     match go_on(context, &mut pipeline).await {
         Ok(again) => Ok(again),
         // Read again what somebody else wrote.
-        Err(error) if error.is_conflict() => Ok(Some(1)),
+        Err(error) if error.is_overtaken() => Ok(Some(CONFLICT_SECONDS)),
         Err(error) => {
-            degraded(context, &pipeline, &error).await;
+            status::degraded(context, &pipeline, &Note::from(&error)).await;
             Err(error)
         }
     }
 }
 
 async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>, Error> {
+    let mut before: Option<Need> = None;
+    let mut known: Option<(PipelineFacts, Option<Settled>)> = None;
     for _ in 0..NEEDS_MAX {
         if pipeline.metadata.deletion_timestamp.is_some() {
             return Ok(None);
         }
-        let (facts, settled) = Box::pin(facts(context, pipeline)).await?;
+        let (facts, settled) = match known.take() {
+            Some(known) => known,
+            None => Box::pin(facts(context, pipeline)).await?,
+        };
         let need = decide(&facts, context.now());
         tracing::debug!(?need, "decided");
+        if before.as_ref() == Some(&need) {
+            tracing::warn!(?need, "what was done has changed nothing, and is done again later");
+            return Ok(Some(NO_EFFECT_SECONDS));
+        }
+        before = Some(need.clone());
+        let only_told = matches!(need, Need::Write(..));
         if let Some(again) = Box::pin(meet(context, pipeline, settled.as_ref(), need)).await? {
             return Ok(again);
         }
-    }
-    Ok(Some(1))
-}
-
-/// Says on a Pipeline that the operator cannot do what it wants to; once per reason, and as far as that can be written.
-async fn degraded(context: &Context, pipeline: &Pipeline, error: &Error) {
-    let mut status = pipeline.status.clone().unwrap_or_default();
-    if status::say_degraded(&mut status.conditions, error, pipeline.metadata.generation, context.now()) {
-        let note = Note { reason: error.step.reason(), message: error.sentence() };
-        if status::replace(context, Pipeline { status: Some(status), ..pipeline.clone() }).await.is_ok() {
-            status::tell(context, &pipeline.object_ref(&()), &note).await;
+        if only_told {
+            known = still_known(facts, settled, pipeline);
         }
     }
+    Ok(Some(CONFLICT_SECONDS))
 }
 
-/// Takes that back, once all went well.
-async fn recovered(context: &Context, pipeline: &Pipeline) -> Result<(), Error> {
-    let mut status = pipeline.status.clone().unwrap_or_default();
-    match status::say_recovered(&mut status.conditions, pipeline.metadata.generation, context.now()) {
-        true => status::replace(context, Pipeline { status: Some(status), ..pipeline.clone() }).await.map(|_| ()),
-        false => Ok(()),
-    }
+/// What is known of a Pipeline whose status was just written: all the rest of it still holds, but for a poll that has begun or
+/// ended with that.
+fn still_known(
+    facts: PipelineFacts,
+    settled: Option<Settled>,
+    pipeline: &Pipeline,
+) -> Option<(PipelineFacts, Option<Settled>)> {
+    let status = pipeline.status.clone().unwrap_or_default();
+    let is_same = status.poll == facts.status.poll && pipeline.metadata.generation == facts.generation;
+    is_same.then(|| (PipelineFacts { status, ..facts }, settled))
 }
 
 async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts, Option<Settled>), Error> {
@@ -108,13 +118,13 @@ async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts,
 async fn runs(context: &Context, pipeline: &Pipeline, uid: &str) -> Result<Vec<RunSeen>, Error> {
     match context.runs.get().filter(|_| !makes_runs(&pipeline.spec.0)) {
         Some(known) => {
-            let all = known.state();
-            let ours = all
-                .iter()
-                .filter(|run| run.namespace() == pipeline.namespace() && run.pipeline() == pipeline.name_any());
-            Ok(ours.map(|run| RunSeen::of(run, uid)).collect())
+            let ours = known.of_pipeline(&pipeline.namespace().unwrap_or_default(), &pipeline.name_any());
+            Ok(ours.iter().map(|run| RunSeen::of(run, uid)).collect())
         }
-        None => observe::of_pipeline(context, pipeline, "", |run| RunSeen::of(run, uid)).await,
+        None => {
+            let asked = observe::Asked { pipeline, fields: "", since: None };
+            observe::of_pipeline(context, &asked, |run| RunSeen::of(run, uid)).await
+        }
     }
 }
 
@@ -146,30 +156,28 @@ async fn meet(
 ) -> Result<Option<Option<i64>>, Error> {
     match need {
         Need::Rest(again) => {
-            recovered(context, pipeline).await?;
+            // That polls fail, only one that does not takes back.
+            let status = pipeline.status.clone().unwrap_or_default();
+            if !is_poll_failing(&pipeline.spec.0, &status) {
+                status::recovered(context, pipeline).await?;
+            }
             return Ok(Some(again));
         }
-        Need::Write(status, note) => {
-            counted(context, pipeline, &status, false);
-            *pipeline = status::replace(context, Pipeline { status: Some(*status), ..pipeline.clone() }).await?;
-            if let Some(note) = note {
-                status::tell(context, &pipeline.object_ref(&()), &note).await;
-            }
-        }
+        Need::Write(status, note) => write(context, pipeline, *status, note).await?,
         Need::Start(name, status, note) => {
             match apply::create(context, &build::run(pipeline, &name), Step::CreateRun).await? {
                 Applied::Done | Applied::Before => {}
                 // The time stays due: it is tried again, as long as its deadline allows.
                 Applied::Refused(sentence) => {
                     tracing::error!(run = name, sentence, "a Run of ours is refused");
+                    let note = Note { reason: Step::CreateRun.reason(), message: format!("Run {name}: {sentence}") };
+                    status::degraded(context, pipeline, &note).await;
                     return Ok(Some(Some(REFUSED_SECONDS)));
                 }
             }
-            counted(context, pipeline, &status, true);
-            *pipeline = status::replace(context, Pipeline { status: Some(*status), ..pipeline.clone() }).await?;
-            status::tell(context, &pipeline.object_ref(&()), &note).await;
+            write(context, pipeline, *status, Some(note)).await?;
         }
-        Need::Poll(begun) => return poll(context, pipeline, settled, begun).await.map(Some),
+        Need::Poll(begun) => return poll(context, pipeline, settled, begun).await,
         Need::Forget(name, uid) => {
             let namespace = pipeline.namespace().unwrap_or_default();
             apply::delete_run(context, &namespace, &name, &uid).await?;
@@ -197,27 +205,48 @@ fn counted(context: &Context, pipeline: &Pipeline, status: &PipelineStatus, is_s
     }
 }
 
-/// Creates the words and the Job of a poll.
+/// Creates the words and the Job of a poll; the seconds to rest, or `None` where its failure is written down.
 async fn poll(
     context: &Context,
-    pipeline: &Pipeline,
+    pipeline: &mut Pipeline,
     settled: Option<&Settled>,
     begun: Moment,
-) -> Result<Option<i64>, Error> {
-    let Some(settled) = settled else { return Ok(None) };
-    let maps: Api<ConfigMap> = Api::namespaced(context.client.clone(), &pipeline.namespace().unwrap_or_default());
-    let words = build::poll_words(pipeline, settled);
-    context.metrics.write(Step::CreateWords);
-    let params = PatchParams::apply(MANAGER).force();
-    maps.patch(&words.name_any(), &params, &Patch::Apply(&words)).await.during(Step::CreateWords)?;
-    let applied = match build::poll(pipeline, settled, &context.image, begun) {
-        Ok(job) => apply::create(context, &job, Step::CreateJob).await?,
-        Err(sentence) => Applied::Refused(sentence),
-    };
-    if let Applied::Refused(message) = applied {
-        tracing::warn!(message, "the Job of a poll is refused");
+) -> Result<Option<Option<i64>>, Error> {
+    let Some(settled) = settled else { return Ok(Some(None)) };
+    let mut applied = apply::write_poll_words(context, pipeline, settled).await?;
+    if applied == Applied::Before {
+        // Somebody else was quicker: the next look sees whose it is.
+        return Ok(Some(Some(NO_EFFECT_SECONDS)));
     }
-    Ok(Some(crate::job::PATIENCE_SECONDS))
+    if applied == Applied::Done {
+        applied = match build::poll(pipeline, settled, &context.image, begun) {
+            Ok(job) => apply::create(context, &job, Step::CreateJob).await?,
+            Err(sentence) => Applied::Refused(sentence),
+        };
+    }
+    let Applied::Refused(sentence) = applied else { return Ok(Some(Some(PATIENCE_SECONDS))) };
+    let before = pipeline.status.clone().unwrap_or_default();
+    let (status, note) = poll_failed(&before, pipeline.metadata.generation, &sentence, context.now());
+    write(context, pipeline, status, Some(note)).await?;
+    Ok(None)
+}
+
+/// Writes a Pipeline's status, counts what is new in it, and tells of it.
+async fn write(
+    context: &Context,
+    pipeline: &mut Pipeline,
+    status: PipelineStatus,
+    note: Option<Note>,
+) -> Result<(), Error> {
+    let is_start =
+        matches!(&note, Some(note) if [Reason::ScheduleStarted, Reason::ChangeStarted].contains(&note.reason));
+    let written = status::replace(context, Pipeline { status: Some(status), ..pipeline.clone() }).await?;
+    counted(context, pipeline, &written.status.clone().unwrap_or_default(), is_start);
+    *pipeline = written;
+    if let Some(note) = note {
+        status::tell(context, &pipeline.object_ref(&()), &note).await;
+    }
+    Ok(())
 }
 
 /// Looks at an Archive: are its words good?
@@ -236,9 +265,12 @@ pub async fn look_at_archive(context: &Context, namespace: &str, name: &str) -> 
     if status == before {
         return Ok(None);
     }
-    match status::replace(context, Archive { status: Some(status), ..archive }).await {
-        Err(error) if error.is_conflict() => Ok(Some(1)),
-        Err(error) => Err(error),
+    match status::replace(context, Archive { status: Some(status), ..archive.clone() }).await {
+        Err(error) if error.is_overtaken() => Ok(Some(CONFLICT_SECONDS)),
+        Err(error) => {
+            status::degraded(context, &archive, &Note::from(&error)).await;
+            Err(error)
+        }
         Ok(_) => Ok(None),
     }
 }

@@ -15,6 +15,7 @@ writes it anew).
 - **Probes** on port 8081: `/healthz` answers while the program runs; `/readyz` lists one object of each kind, and names the
   CustomResourceDefinition that is missing.
 - **Conditions** on all three kinds, with `observedGeneration`; **events** on transitions only, with the reason of a condition.
+  Where a status cannot be written, events alone say so (`WriteStatusFailed`).
 - **Logs** as JSON lines on stderr, with `namespace` and `run` (or `pipeline`, `archive`) in the span. `RUST_LOG` sets what is
   logged; `RUST_LOG=operator=debug` shows every decision.
 
@@ -53,7 +54,10 @@ fn holds(kind: ConditionType) -> (&'static str, &'static str) {
         ConditionType::Complete => ("Run", "It has ended, with what was asked for."),
         ConditionType::Failed => ("Run", "It has ended, without."),
         ConditionType::Suspended => ("Run", "`spec.suspend` is true, and no pod of it is wanted."),
-        ConditionType::Degraded => ("Pipeline, Run", "A call to the API server fails; the operator goes on trying."),
+        ConditionType::Degraded => (
+            "Pipeline, Run",
+            "A call to the API server fails, or the polls of a Pipeline do; the operator goes on trying.",
+        ),
     }
 }
 

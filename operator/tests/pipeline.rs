@@ -9,7 +9,6 @@ mod fake;
 use fake::{
     ARCHIVES, Fault, JOBS, NOW, PIPELINES, Plan, RUNS, Server, apply_run, apply_words, message, play, published,
 };
-use http::Method;
 use operator::{life, upkeep};
 use serde_json::{Value, json};
 
@@ -185,28 +184,4 @@ async fn words_are_judged_on_the_pipeline_and_on_the_archive() {
     upkeep::look_at_archive(&operator, "fleet", "ur3").await.unwrap();
     look(&server, NOW + 1).await;
     assert_eq!(server.writes().len(), writes + 1, "nothing is written that is written already, but what changed");
-}
-
-#[tokio::test]
-async fn calls_that_are_refused_for_good_are_told_in_a_condition() {
-    for (method, text, reason) in [
-        (Method::GET, "/archives/", "ReadArchiveFailed"),
-        (Method::GET, "/runs", "ReadRunsFailed"),
-        (Method::POST, "/runs", "CreateRunFailed"),
-    ] {
-        let server = scheduled();
-        server.0.lock().unwrap().plan = Plan::Each(method, text, 403);
-        let operator = server.operator(DUE + 2);
-        for _ in 0..3 {
-            assert_eq!(upkeep::look(&operator, "fleet", "stops").await.unwrap_err().step.reason().word(), reason);
-        }
-        let degraded = |server: &Server| {
-            let conditions = status(server)["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.into_iter().find(|condition| condition["type"] == json!("Degraded")).unwrap()
-        };
-        assert_eq!((&degraded(&server)["reason"], &degraded(&server)["status"]), (&json!(reason), &json!("True")));
-        server.0.lock().unwrap().plan = Plan::None;
-        look(&server, DUE + 60).await;
-        assert_eq!((&degraded(&server)["status"], server.names("runs").len()), (&json!("False"), 1));
-    }
 }

@@ -24,6 +24,7 @@
 //! address.rs    which addresses are free
 //! authority.rs  certificates and kubeconfigs
 //! control.rs    etcd and the API server
+//! door.rs       a way in without keys, for a proxy to stand before
 //! node.rs       everything else
 //! words.rs      the configuration files of the node's parts
 //! image.rs      images from folders and from the Containerfile
@@ -35,6 +36,7 @@
 mod address;
 mod authority;
 mod control;
+mod door;
 mod folder;
 mod image;
 mod kubectl;
@@ -48,6 +50,7 @@ mod wait;
 mod words;
 
 pub use control::ControlPlane;
+pub use door::Door;
 pub use folder::empty;
 pub use image::{Image, Images};
 pub use kubectl::{Kubectl, has_condition};

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! It speaks as much HTTP/1.1 as finds the ends of requests and answers: lengths and chunks. The choice is made on the
-//! connection's own thread, so a test may hold a request there for as long as it likes.
+//! connection's own thread, so a test may hold a request there for as long as it likes. The answer to a watch has no end: it is
+//! passed on as it comes, and only its request is chosen for.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -67,6 +68,13 @@ pub struct Request {
     pub verb: String,
     /// Path and query, as sent.
     pub path: String,
+}
+
+impl Request {
+    /// Whether what is asked for is told of for as long as somebody listens.
+    fn is_watch(&self) -> bool {
+        self.path.split(['?', '&']).any(|word| word == "watch=true")
+    }
 }
 
 type Chooser = Arc<dyn Fn(Moment, &Request) -> Choice + Send + Sync>;
@@ -133,6 +141,12 @@ impl Inner {
         while let Some(message) = Message::read(&mut from, true)? {
             let request = self.request(&message)?;
             let chooser = Arc::clone(&self.chooser.lock().unwrap_or_else(PoisonError::into_inner));
+            if request.is_watch() {
+                if chooser(Moment::Request, &request) == Choice::Pass {
+                    self.stream(&message, from, &mut client)?;
+                }
+                break;
+            }
             let Some(answer) = self.asked(message, &request, chooser(Moment::Request, &request))? else { break };
             match chooser(Moment::Answer, &request) {
                 Choice::Pass | Choice::Twice | Choice::Late => client.write_all(&answer.bytes)?,
@@ -193,6 +207,19 @@ impl Inner {
         Message::read(&mut BufReader::new(server), verb != "HEAD")
     }
 
+    /// Passes on what the server says to a watch, as it says it, until one of the two hangs up.
+    fn stream(&self, message: &Message, mut from: BufReader<TcpStream>, client: &mut TcpStream) -> io::Result<()> {
+        let mut server = self.server()?;
+        server.write_all(&message.alone())?;
+        let hung_up = server.try_clone()?;
+        thread::spawn(move || {
+            // It asks nothing more on this connection: what ends here is the connection.
+            let _torn = io::copy(&mut from, &mut io::sink());
+            hung_up.shutdown(Shutdown::Both)
+        });
+        io::copy(&mut server, client).map(drop)
+    }
+
     fn server(&self) -> io::Result<TcpStream> {
         TcpStream::connect_timeout(&self.server, PATIENCE)
     }
@@ -229,6 +256,12 @@ impl Message {
             (true, true) => chunks(from, &mut bytes)?,
         }
         Ok(Some(Self { first_line, bytes }))
+    }
+
+    /// The same request without a body, as the last one of its connection: whoever answers closes it.
+    fn alone(&self) -> Vec<u8> {
+        let (line, rest) = self.bytes.split_at(self.first_line.len());
+        [line, b"\r\nConnection: close", rest].concat()
     }
 
     fn half(&self) -> &[u8] {

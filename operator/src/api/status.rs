@@ -159,6 +159,9 @@ status!(
         /// The poll that is under way or was the last.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub poll: Option<Poll>,
+        /// The newest change of the archive that a Run was started for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub last_change: Option<Change>,
         /// Names of Runs that have not ended, at most ten.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -182,6 +185,20 @@ status!(
         pub source: Option<String>,
         /// Whether it ended.
         pub ended: bool,
+    }
+);
+
+status!(
+    /// A version of the archive for which a Run was started. While that one works nothing else starts for the same version, and
+    /// where it failed not before an hour, or new words.
+    Change {
+        /// The version.
+        pub source: String,
+        /// When the poll that found it was begun; the Run's name has its minute.
+        pub time: Moment,
+        /// The generation of the words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub generation: Option<i64>,
     }
 );
 

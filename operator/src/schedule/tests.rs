@@ -172,3 +172,12 @@ fn four_hundred_schedules_on_one_minute_start_four_hundred_runs_of_their_own() {
     assert_eq!(names.len(), 400);
     assert!(names.iter().all(|name| name.ends_with(&format!("-{}", due.minute()))));
 }
+
+#[test]
+fn the_name_of_a_run_tells_its_time_and_no_other_name_does() {
+    let time = at("2026-11-24T18:30:00Z");
+    assert_eq!(run_time("stops", &run_name("stops", time)), Some(time));
+    for name in ["stops", "stops-", "stops-x", "stops-+7", "stops-007", "stop-29925750", "stops-late-29925750"] {
+        assert_eq!(run_time("stops", name), None, "{name}");
+    }
+}

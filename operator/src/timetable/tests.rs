@@ -77,6 +77,21 @@ fn a_time_that_is_too_late_is_counted_as_missed_with_an_event() {
 }
 
 #[test]
+fn a_time_whose_run_was_created_and_not_said_is_no_missed_one() {
+    let mut facts = hourly();
+    // Stopped between the create and the status; the next operator comes after two more times.
+    facts.runs =
+        vec![run("ur3-stops-29925750", DUE.0 + 3, Phase::Complete), run("ur3-stops-x", DUE.0, Phase::Complete)];
+    let late = DUE.plus(2 * 3_600 + 5);
+    facts.status = shown(&facts, late);
+    let Need::Write(status, None) = decide(&facts, late) else { panic!() };
+    assert_eq!((status.last_schedule_time, status.missed), (Some(DUE), None));
+    facts.status = *status;
+    let (name, status) = started(decide(&facts, late));
+    assert_eq!((name.as_str(), status.missed), ("ur3-stops-29925870", Some(1)));
+}
+
+#[test]
 fn a_time_waits_for_an_active_run_as_long_as_its_deadline_allows() {
     let mut facts = hourly();
     facts.runs = vec![run("by-hand", NOW.0, Phase::Running)];
@@ -146,6 +161,48 @@ fn a_new_version_of_the_archive_starts_a_run_and_the_same_one_none() {
     assert_eq!(decide(&facts, NOW.plus(20)), Need::Rest(Some(280)), "the next poll");
 }
 
+/// A Run for `source-2` was started, and stands there.
+fn tried(phase: Phase) -> PipelineFacts {
+    let mut facts = looking();
+    facts.poll = Some(listed("source-2"));
+    let (name, status) = started(decide(&facts, NOW.plus(20)));
+    facts.status = status;
+    facts.runs = vec![run(&name, NOW.0 + 20, phase)];
+    facts.status = shown(&facts, NOW.plus(300));
+    facts
+}
+
+/// What follows from a poll begun after so many seconds that finds `source-2` once more.
+fn found_again(mut facts: PipelineFacts, seconds: i64) -> Need {
+    facts.status = shown(&facts, NOW.plus(seconds));
+    facts.status.poll = Some(Poll { time: NOW.plus(seconds), source: None, ended: false });
+    facts.poll = Some(listed("source-2"));
+    decide(&facts, NOW.plus(seconds))
+}
+
+#[test]
+fn a_version_whose_run_failed_is_tried_again_after_an_hour_or_with_new_words() {
+    let waits =
+        |need: Need| matches!(need, Need::Write(status, None) if status.poll.as_ref().is_some_and(|it| it.ended));
+    assert!(waits(found_again(tried(Phase::Failed), 300)));
+    assert!(waits(found_again(tried(Phase::Failed), CHANGE_AGAIN_SECONDS - 1)));
+    assert_eq!(started(found_again(tried(Phase::Failed), CHANGE_AGAIN_SECONDS)).0, "ur3-stops-29925780");
+    let mut words = tried(Phase::Failed);
+    words.generation = Some(2);
+    assert_eq!(started(found_again(words, 300)).0, "ur3-stops-29925725");
+    let mut removed = tried(Phase::Failed);
+    removed.runs.clear();
+    assert!(waits(found_again(removed, 300)));
+}
+
+#[test]
+fn a_version_whose_run_works_still_starts_no_other_one_however_long_it_takes() {
+    let mut facts = tried(Phase::Running);
+    facts.spec.schedule = serde_json::from_value(json!({"cron": [], "concurrency": "Allow"})).unwrap();
+    let need = found_again(facts, 10 * CHANGE_AGAIN_SECONDS);
+    assert!(matches!(need, Need::Write(status, None) if status.last_change.is_some()));
+}
+
 #[test]
 fn the_last_source_is_that_of_the_newest_run_that_ended_well() {
     let mut facts = polling();
@@ -165,11 +222,13 @@ fn a_poll_that_failed_is_told_of_and_made_again_later() {
     let Need::Write(status, Some(note)) = decide(&facts, NOW.plus(20)) else { panic!() };
     assert_eq!((note.reason, note.message.as_str()), (Reason::PollFailed, "Secret telemetry-read is missing"));
     facts.status = *status;
+    assert!(is_poll_failing(&facts.spec, &facts.status));
     facts.poll = None;
     assert_eq!(decide(&facts, NOW.plus(20)), Need::Rest(Some(280)));
     assert!(
         matches!(decide(&facts, NOW.plus(300)), Need::Write(status, None) if status.poll.as_ref().is_some_and(|poll| !poll.ended))
     );
+    assert!(!is_poll_failing(&facts.spec, &started(found_again(facts.clone(), 300)).1));
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! An API server in memory, as far as the operator speaks to one, and the part of the Job controller, the garbage collector
 //! and the pods. Any one call can go wrong: not carried out, carried out without an answer, answered with an error.
 
+#[path = "../given/mod.rs"]
+mod given;
+
+pub(crate) use given::*;
+
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use kube::Client;
@@ -34,8 +39,8 @@ pub(crate) enum Plan {
     Once(usize, Fault),
     /// The k-th and all after it: the operator is dead.
     From(usize, Fault),
-    /// All of that method on paths that hold that text.
-    Each(Method, &'static str, u16),
+    /// All of that method on paths that hold that text; a blank ends a path.
+    Each(Method, &'static str, Fault),
 }
 
 /// What is stored, by path.
@@ -43,7 +48,11 @@ pub(crate) struct Store {
     pub(crate) objects: BTreeMap<String, Value>,
     /// Every call, as `POST /apis/…`, and whether it was carried out.
     pub(crate) calls: Vec<(String, bool)>,
+    /// Every event that was told.
+    pub(crate) events: Vec<Value>,
     pub(crate) plan: Plan,
+    /// Patches on paths that hold this are taken and change nothing: somebody else changes them back.
+    pub(crate) deaf: Option<&'static str>,
     version: u64,
 }
 
@@ -53,7 +62,14 @@ pub(crate) struct Server(pub(crate) Arc<Mutex<Store>>);
 
 impl Server {
     pub(crate) fn new() -> Self {
-        let store = Store { objects: BTreeMap::new(), calls: Vec::new(), plan: Plan::None, version: 1 };
+        let store = Store {
+            objects: BTreeMap::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            plan: Plan::None,
+            deaf: None,
+            version: 1,
+        };
         Self(Arc::new(Mutex::new(store)))
     }
 
@@ -122,8 +138,8 @@ impl Server {
             Plan::Once(k, fault) if *k == index => Some(*fault),
             Plan::From(k, fault) if *k == index => Some(*fault),
             Plan::From(k, _) if *k < index => Some(Fault::Before),
-            Plan::Each(method, text, code) if *method == parts.method && call.contains(text) => {
-                Some(Fault::Answer(*code))
+            Plan::Each(method, text, fault) if *method == parts.method && format!("{call} ").contains(text) => {
+                Some(*fault)
             }
             _ => None,
         };
@@ -163,6 +179,7 @@ impl Store {
     fn carry_out(&mut self, method: &Method, uri: &http::Uri, body: Value) -> (u16, Value) {
         let path = uri.path().to_owned();
         if path.contains("/events") {
+            self.events.push(body.clone());
             return (201, body);
         }
         self.version += 1;
@@ -177,7 +194,9 @@ impl Store {
                 let mut object = body;
                 let path = format!("{path}/{}", object["metadata"]["name"].as_str().unwrap());
                 if self.objects.contains_key(&path) {
-                    return refuse(409, "already exists");
+                    let (code, mut answer) = refuse(409, "already exists");
+                    answer["reason"] = json!("AlreadyExists");
+                    return (code, answer);
                 }
                 object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
                 object["metadata"]["resourceVersion"] = version;
@@ -195,18 +214,18 @@ impl Store {
                 stored["metadata"]["resourceVersion"] = version;
                 (200, stored.clone())
             }
-            "PATCH" => match self.objects.get_mut(&path) {
-                Some(stored) => {
+            "PATCH" => {
+                let Some(stored) = self.objects.get_mut(&path) else { return refuse(404, "not found") };
+                let onto = &body["metadata"]["resourceVersion"];
+                if !onto.is_null() && *onto != stored["metadata"]["resourceVersion"] {
+                    return refuse(409, "the object has been modified");
+                }
+                if self.deaf.is_none_or(|deaf| !path.contains(deaf)) {
                     merge(stored, &body);
                     stored["metadata"]["resourceVersion"] = version;
-                    (200, stored.clone())
                 }
-                None if uri.query().is_some_and(|query| query.contains("force=true")) => {
-                    self.objects.insert(path, body.clone());
-                    (201, body)
-                }
-                None => refuse(404, "not found"),
-            },
+                (200, stored.clone())
+            }
             "DELETE" => {
                 let Some(stored) = self.objects.get(&path) else { return refuse(404, "not found") };
                 let uid = stored["metadata"]["uid"].clone();
@@ -256,7 +275,8 @@ impl Store {
             .filter(|(path, object)| path.starts_with(&below) && wanted(object))
             .map(|(_, object)| object.clone())
             .collect();
-        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items})
+        let version = self.version.to_string();
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items})
     }
 }
 
@@ -266,64 +286,14 @@ fn is_list(path: &str) -> bool {
         .any(|kind| path.ends_with(&format!("/{kind}")))
 }
 
-fn merge(into: &mut Value, patch: &Value) {
-    match (into, patch) {
-        (Value::Object(into), Value::Object(patch)) => {
-            for (key, value) in patch {
-                merge(into.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (into, patch) => *into = patch.clone(),
-    }
-}
-
-pub(crate) const RUNS: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/runs";
-pub(crate) const PIPELINES: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/pipelines";
-pub(crate) const ARCHIVES: &str = "/apis/fleetloom.dev/v1alpha1/namespaces/fleet/archives";
-pub(crate) const JOBS: &str = "/apis/batch/v1/namespaces/fleet/jobs";
-pub(crate) const PODS: &str = "/api/v1/namespaces/fleet/pods";
-pub(crate) const MAPS: &str = "/api/v1/namespaces/fleet/configmaps";
-
 /// An Archive and the Pipeline that reads it.
 pub(crate) fn apply_words(server: &Server, more: &Value) {
-    server.put(
-        &format!("{ARCHIVES}/ur3"),
-        json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Archive", "spec": {
-            "store": {"url": "s3://telemetry/ur3/"}, "objects": "{date}.zip", "members": "{robot}/{millis}.json.gz",
-            "format": "Json", "robot": {"capture": "robot"},
-            "signals": [{"name": "status", "times": [{"name": "event", "field": "/ts", "unit": "ms"}],
-                         "columns": [{"name": "stop", "type": "bool"}]}]}}),
-    );
-    let mut spec =
-        json!({"archive": "ur3", "rows": {"signal": "status"}, "result": {"store": {"url": "s3://features/a/"}}});
-    merge(&mut spec, more);
-    server.put(
-        &format!("{PIPELINES}/stops"),
-        json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Pipeline", "spec": spec}),
-    );
+    server.put(&format!("{ARCHIVES}/ur3"), archive());
+    server.put(&format!("{PIPELINES}/stops"), pipeline("stops", more));
 }
 
 pub(crate) fn apply_run(server: &Server, name: &str) {
-    let run = json!({"apiVersion": "fleetloom.dev/v1alpha1", "kind": "Run", "spec": {"pipeline": "stops"}});
-    server.put(&format!("{RUNS}/{name}"), run);
-}
-
-/// The message of an act, as a worker writes it.
-pub(crate) fn message(act: &str, stale: u64) -> Value {
-    let source = json!({"version": "source-1", "objects": 1, "members": 2, "bytes": 3});
-    match act {
-        "plan" => json!({"act": "planned", "plan": "3b9c", "uri": "s3://features/a/_fleetloom/plans/3b9c.json",
-                         "source": source, "base": 6, "shards": 40, "stale": stale, "bytes": 9, "seconds": 4_000}),
-        "shards" => json!({"act": "computed", "shards": 1, "rows": 9}),
-        "poll" => json!({"act": "listed", "version": "source-1", "objects": 1, "members": 0, "bytes": 3}),
-        _ => published(),
-    }
-}
-
-pub(crate) fn published() -> Value {
-    let source = json!({"version": "source-1", "objects": 1, "members": 2, "bytes": 3});
-    json!({"act": "published", "plan": "3b9c", "source": source, "url": "s3://features/a/", "version": 7, "shards": 40,
-           "reused": 10, "rows": 7_409, "invalid": 1, "quarantined": 0, "bytes": 99, "failed": 0})
+    server.put(&format!("{RUNS}/{name}"), run(name, "stops"));
 }
 
 /// The part of the Job controller: every Job that has not ended does, and its pod says `tell(act)`.
@@ -350,10 +320,7 @@ pub(crate) fn play(server: &Server, tell: impl Fn(&str) -> Value) {
 /// A pod of a Job that has ended.
 pub(crate) fn finish(server: &Server, job: &str, exit: i32, reason: &str, message: &Value) {
     let uid = server.get(&format!("{JOBS}/{job}")).unwrap()["metadata"]["uid"].clone();
-    let state = json!({"terminated": {"exitCode": exit, "reason": reason, "message": message.to_string(),
-                                      "finishedAt": "2026-11-24T18:00:29Z"}});
-    let status = json!({"containerStatuses": [{"name": "worker", "image": "", "imageID": "", "ready": false,
-                                               "restartCount": 0, "state": state}]});
+    let status = exited(exit, reason, message, "2026-11-24T18:00:29Z");
     server.put(&format!("{PODS}/{job}-x"), json!({"apiVersion": "v1", "kind": "Pod", "status": status}));
     server.change(&format!("{PODS}/{job}-x"), |pod| {
         pod["metadata"]["labels"] = json!({"batch.kubernetes.io/controller-uid": uid});

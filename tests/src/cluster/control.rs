@@ -1,6 +1,7 @@
 //! etcd and the API server: the memory of a cluster, either alone on this machine or as the first parts of a node.
 
 use super::authority::{Authority, Who};
+use super::door::Door;
 use super::part::Part;
 use super::space::Space;
 use super::{Kubectl, Result, Trouble, folder, programs, wait};
@@ -58,6 +59,13 @@ impl ControlPlane {
     /// The folder with its logs, which goes with it.
     pub fn folder(&self) -> &Path {
         &self.memory.folder
+    }
+
+    /// Opens a door to it that asks for no keys.
+    ///
+    /// Errors: it does not come up.
+    pub fn door(&self) -> Result<Door> {
+        Door::open(&self.memory.kubectl, &self.memory.folder.join("logs"))
     }
 
     /// Ends it, and waits until nothing of it is left.
