@@ -72,7 +72,11 @@ pub fn end(job: &Job, how: How, at: Moment, pods: &[Pod]) -> End {
     exits.sort_by_key(|exit| exit.finished_at.as_ref().map(|time| time.0));
     let succeeded = |exit: &&&ContainerStateTerminated| exit.exit_code == 0;
     let wanted = match how {
-        How::Policy(Some(code)) => exits.iter().rfind(|exit| exit.exit_code == code),
+        // Several may have ended so at once, and the last before it could say why.
+        How::Policy(Some(code)) => {
+            let of_code = || exits.iter().filter(move |exit| exit.exit_code == code);
+            of_code().rfind(|exit| message(exit).is_some()).or_else(|| of_code().next_back())
+        }
         How::Complete => exits.iter().rfind(succeeded),
         _ => exits.iter().rfind(|exit| exit.exit_code != 0),
     };
@@ -84,6 +88,14 @@ pub fn end(job: &Job, how: How, at: Moment, pods: &[Pod]) -> End {
         memory: how != How::Complete && exits.iter().any(|exit| is_memory(exit)),
         code: wanted.map(|exit| exit.exit_code).filter(|code| *code != 0),
         how,
+    }
+}
+
+/// Whether these pods tell what is asked of a Job that ended so, so that no others need to be looked through.
+pub fn tells(how: &How, end: &End) -> bool {
+    match how {
+        How::Policy(_) => end.message.is_some(),
+        How::Complete | How::Deadline | How::Tries(_) => end.memory,
     }
 }
 
@@ -206,6 +218,21 @@ mod tests {
         let tries = how(How::Tries(String::new()));
         assert!(matches!(tries.message, Some(Message::Failed(_))));
         assert_eq!((tries.code, tries.memory), (Some(4), false));
+    }
+
+    #[test]
+    fn of_several_pods_with_the_code_that_failed_the_job_one_that_says_why_counts() {
+        let fault = r#"{"act":"failed","code":2,"sentence":"no such bucket"}"#;
+        let pods = [
+            pod(2, "Error", fault, "2026-11-24T18:00:01Z"),
+            pod(2, "Error", "", "2026-11-24T18:00:02Z"),
+            pod(143, "Error", "", "2026-11-24T18:00:03Z"),
+        ];
+        let how = How::Policy(Some(2));
+        let told = |pods: &[Pod]| end(&job(&json!({})), how.clone(), Moment(0), pods);
+        assert!(matches!(&told(&pods).message, Some(Message::Failed(failed)) if failed.sentence == "no such bucket"));
+        assert_eq!((told(&pods[1..]).code, tells(&how, &told(&pods[1..]))), (Some(2), false));
+        assert!(tells(&how, &told(&pods)));
     }
 
     #[test]
