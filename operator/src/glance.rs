@@ -7,8 +7,8 @@ use crate::moment::Moment;
 use crate::others::Sibling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
 /// A Run, as far as it says where to look.
@@ -32,14 +32,35 @@ struct Spec {
 #[serde(default, rename_all = "camelCase")]
 struct Status {
     phase: String,
+    start_time: Option<Moment>,
     completion_time: Option<Moment>,
+    #[serde(deserialize_with = "latest")]
+    conditions: Option<Moment>,
+    shards: Shards,
     source: Source,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Shards {
+    time: Option<Moment>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Source {
     version: Option<String>,
+}
+
+/// When the last of the conditions changed: nothing else of them is kept.
+fn latest<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Moment>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Turn {
+        last_transition_time: Option<Moment>,
+    }
+    let turns = Vec::<Turn>::deserialize(from)?;
+    Ok(turns.iter().filter_map(|turn| turn.last_transition_time).max())
 }
 
 impl Glance {
@@ -56,6 +77,16 @@ impl Glance {
     /// When it ended.
     pub fn ended(&self) -> Option<Moment> {
         self.status.completion_time
+    }
+
+    /// Since when it has not got on: it was created, started, a condition changed, or shards were done. `None` for one that has
+    /// ended or is suspended: nothing is to come of it.
+    pub fn stands_since(&self) -> Option<Moment> {
+        if self.phase().is_end() || self.spec.suspend {
+            return None;
+        }
+        let created = self.creation_timestamp().as_ref().map(Moment::of);
+        [created, self.status.start_time, self.status.conditions, self.status.shards.time].into_iter().flatten().max()
     }
 
     /// The source version that the whole table follows after it, if that was not left out. A Run of some days carries the
@@ -146,6 +177,28 @@ mod tests {
         let bare: Glance =
             serde_json::from_value(json!({"metadata": {"name": "b"}, "spec": {"pipeline": "stops"}})).unwrap();
         assert_eq!((bare.phase(), bare.ended()), (Phase::Pending, None));
+    }
+
+    #[test]
+    fn a_run_stands_still_since_the_last_thing_that_became_of_it_unless_nothing_is_to() {
+        let of = |suspend: bool, status: serde_json::Value| -> Option<Moment> {
+            let metadata = json!({"name": "a", "creationTimestamp": "1970-01-01T00:00:10Z"});
+            let run = json!({"metadata": metadata, "spec": {"suspend": suspend}, "status": status});
+            serde_json::from_value::<Glance>(run).unwrap().stands_since()
+        };
+        let turn = |second: u32| json!({"type": "Odd", "lastTransitionTime": format!("1970-01-01T00:00:{second}Z")});
+        let running = json!({"phase": "Running", "startTime": "1970-01-01T00:00:20Z"});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut status = running.clone();
+            status[name] = value;
+            status
+        };
+        assert_eq!(of(false, json!({})), Some(Moment(10)));
+        assert_eq!(of(false, running.clone()), Some(Moment(20)));
+        assert_eq!(of(false, with("conditions", json!([turn(30), turn(25)]))), Some(Moment(30)));
+        assert_eq!(of(false, with("shards", json!({"time": "1970-01-01T00:00:40Z", "done": 3}))), Some(Moment(40)));
+        assert_eq!(of(true, running.clone()), None);
+        assert_eq!(of(false, with("phase", json!("Complete"))), None);
     }
 
     #[test]

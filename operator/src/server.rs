@@ -107,7 +107,8 @@ impl Door {
 
 fn metrics(context: &Context) -> String {
     if let Some(runs) = context.runs.get() {
-        context.metrics.runs(runs.state().iter().map(|run| run.phase()));
+        let all = runs.state();
+        context.metrics.runs(all.iter().map(|run| (run.phase(), run.stands_since())), context.now());
     }
     context.metrics.text()
 }
