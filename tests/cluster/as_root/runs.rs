@@ -141,6 +141,7 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
     assert_eq!(run["status"]["shards"]["failed"], 0, "{run:#}");
     assert_eq!(done(&run), run["status"]["plan"]["stale"].as_u64().expect("a number"));
     assert_eq!(field.digest("fleet"), whole);
+    field.keeps_secrets(&[]);
 }
 
 /// An archive of one object of as many lines, whose texts of 1 KB a worker holds all at once: they are one robot's.
@@ -186,6 +187,7 @@ fn memory_that_does_not_suffice_is_doubled_once_and_then_the_run_fails_with_a_se
     assert_eq!(condition(&run, "Failed")["reason"], "MemoryExceeded", "{run:#}");
     let sentence = condition(&run, "Failed")["message"].as_str().expect("a sentence");
     assert!(sentence.contains("spec.workers.resources"), "{sentence}");
+    field.keeps_secrets(&[]);
 }
 
 #[test]
