@@ -1,6 +1,7 @@
 //! Tests on a whole node. They share one, which ends with this process; those about its end start their own.
 
 mod base;
+mod cannot_start;
 mod field;
 mod fleet;
 mod gate;
@@ -12,7 +13,6 @@ mod runs;
 mod secrets;
 mod siblings;
 mod template;
-mod trouble;
 mod worker;
 
 use fleetloom_tests::cluster::{Cluster, Image, Images};

@@ -1,4 +1,5 @@
-//! Pods that cannot start: the Run says why in the word that its documents have for it, and goes on when it is mended.
+//! Pods that cannot start: the Run says why in the word that its documents have for it, and goes on when it is mended. Most of it
+//! is waiting, so it comes early in the order of names.
 
 use super::field::{Field, condition};
 use super::fleet::{Fleet, workers};
