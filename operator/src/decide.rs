@@ -190,11 +190,21 @@ impl<'r> Draft<'r> {
         for act in no_longer {
             self.status.conditions.retain(|condition| condition.kind != act.condition());
         }
-        let said = match act {
-            Act::Shards => Said::yes(act.condition(), act.under_way(), ""),
-            Act::Plan | Act::Commit => Said::no(act.condition(), act.under_way(), ""),
-        };
-        self.say(said);
+        self.say(unhindered(act));
+    }
+
+    /// The owner wants no work.
+    fn suspend(&mut self, act: Act) {
+        let why = "spec.suspend is true";
+        self.say(Said::no(act.condition(), Reason::Suspended, why));
+        self.say(Said::yes(ConditionType::Suspended, Reason::Suspended, why));
+    }
+
+    /// The owner wants work again, if there was a time when they did not.
+    fn resume(&mut self) {
+        if holds(&self.status.conditions, ConditionType::Suspended) {
+            self.say(Said::no(ConditionType::Suspended, Reason::Resumed, ""));
+        }
     }
 
     /// The next attempt, whose Jobs have other names.
@@ -229,6 +239,14 @@ impl<'r> Draft<'r> {
     fn end(&mut self) {
         self.status.completion_time = Some(self.now);
         self.status.duration = self.status.start_time.map(|start| span_text(self.now.since(start)));
+    }
+}
+
+/// What the condition of an act says while nothing keeps it from its work. Of the three only Running holds then.
+fn unhindered(act: Act) -> Said {
+    match act {
+        Act::Shards => Said::yes(act.condition(), act.under_way(), ""),
+        Act::Plan | Act::Commit => Said::no(act.condition(), act.under_way(), ""),
     }
 }
 

@@ -8,8 +8,8 @@ use crate::moment::Moment;
 use crate::others::Sibling;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
 /// A Run, as far as it says where to look.
@@ -34,23 +34,48 @@ struct Spec {
 #[serde(default, rename_all = "camelCase")]
 struct Status {
     phase: String,
+    start_time: Option<Moment>,
     completion_time: Option<Moment>,
+    conditions: Told,
+    shards: Shards,
     source: Source,
-    conditions: Vec<Told>,
-    #[serde(skip)]
+}
+
+/// What is kept of the conditions.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    /// When the last of them changed.
+    turned: Option<Moment>,
     may_have_left_a_job: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct Told {
-    reason: String,
+struct Shards {
+    time: Option<Moment>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 struct Source {
     version: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default, rename_all = "camelCase")]
+        struct Condition {
+            reason: String,
+            last_transition_time: Option<Moment>,
+        }
+        let told = Vec::<Condition>::deserialize(from)?;
+        let leaves_a_job = |told: &Condition| LEAVES_A_JOB.iter().any(|reason| reason.word() == told.reason);
+        Ok(Self {
+            turned: told.iter().filter_map(|told| told.last_transition_time).max(),
+            may_have_left_a_job: told.iter().any(leaves_a_job),
+        })
+    }
 }
 
 impl Glance {
@@ -74,12 +99,25 @@ impl Glance {
     /// An old list may say so too: from an end no Run comes back.
     pub fn is_over(&self) -> bool {
         let stays = self.spec.ttl_seconds_after_finished.is_none();
-        self.phase().is_end() && stays && !self.status.may_have_left_a_job
+        self.phase().is_end() && stays && !self.status.conditions.may_have_left_a_job
     }
 
     /// When it ended.
     pub fn ended(&self) -> Option<Moment> {
         self.status.completion_time
+    }
+
+    /// Since when it has not got on: it was created, started, a condition changed, or shards were done. `None` for one that has
+    /// ended or is suspended: nothing is to come of it.
+    pub fn stands_since(&self) -> Option<Moment> {
+        if self.phase().is_end() || self.spec.suspend {
+            return None;
+        }
+        let created = self.creation_timestamp().as_ref().map(Moment::of);
+        [created, self.status.start_time, self.status.conditions.turned, self.status.shards.time]
+            .into_iter()
+            .flatten()
+            .max()
     }
 
     /// The source version that the whole table follows after it, if that was not left out. A Run of some days carries the
@@ -101,9 +139,6 @@ impl Glance {
             ..ObjectMeta::default()
         };
         self.status.source = Source::default();
-        let told = std::mem::take(&mut self.status.conditions);
-        self.status.may_have_left_a_job =
-            told.iter().any(|told| LEAVES_A_JOB.iter().any(|reason| reason.word() == told.reason));
         self.spec.pipeline.shrink_to_fit();
         self.status.phase.shrink_to_fit();
     }
@@ -188,6 +223,28 @@ mod tests {
         assert!(!of(json!({}), "Running", "ComputingShards") && !of(json!({}), "Pending", ""));
         assert!(!of(json!({}), "Failed", "DeadlineExceeded") && !of(json!({}), "Failed", "WordsLost"));
         assert!(!of(json!({"ttlSecondsAfterFinished": 60}), "Complete", "Published"));
+    }
+
+    #[test]
+    fn a_run_stands_still_since_the_last_thing_that_became_of_it_unless_nothing_is_to() {
+        let of = |suspend: bool, status: serde_json::Value| -> Option<Moment> {
+            let metadata = json!({"name": "a", "creationTimestamp": "1970-01-01T00:00:10Z"});
+            let run = json!({"metadata": metadata, "spec": {"suspend": suspend}, "status": status});
+            serde_json::from_value::<Glance>(run).unwrap().stands_since()
+        };
+        let turn = |second: u32| json!({"type": "Odd", "lastTransitionTime": format!("1970-01-01T00:00:{second}Z")});
+        let running = json!({"phase": "Running", "startTime": "1970-01-01T00:00:20Z"});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut status = running.clone();
+            status[name] = value;
+            status
+        };
+        assert_eq!(of(false, json!({})), Some(Moment(10)));
+        assert_eq!(of(false, running.clone()), Some(Moment(20)));
+        assert_eq!(of(false, with("conditions", json!([turn(30), turn(25)]))), Some(Moment(30)));
+        assert_eq!(of(false, with("shards", json!({"time": "1970-01-01T00:00:40Z", "done": 3}))), Some(Moment(40)));
+        assert_eq!(of(true, running.clone()), None);
+        assert_eq!(of(false, with("phase", json!("Complete"))), None);
     }
 
     #[test]

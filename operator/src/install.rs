@@ -1,7 +1,7 @@
 //! What `install` prints: the operator's namespace, its rights and its Deployment. The CRDs are `crd`'s.
 //!
 //! Its rights are all it needs: its own kinds, Jobs and ConfigMaps to write, pods to look at, events to tell. No Secret, no
-//! pod to create.
+//! pod to create, and no Lease: this Deployment holds none (the chart's `lease.enabled` gives both).
 
 use serde_json::{Value, json};
 
@@ -32,9 +32,6 @@ pub fn yaml(install: &Install) -> String {
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(Some(&install.namespace))}),
         role,
         binding,
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata(Some(&install.namespace)),
-               "rules": [rule(&["coordination.k8s.io"], &["leases"], &["get", "create", "update"])]}),
-        bound("RoleBinding", "Role", Some(&install.namespace), install),
         deployment(install),
     ];
     objects.iter().map(|object| format!("---\n{}", crate::yaml::of(object))).collect()
@@ -75,15 +72,10 @@ fn rights(install: &Install) -> (Value, Value) {
         Some(_) => ("Role", "RoleBinding"),
         None => ("ClusterRole", "ClusterRoleBinding"),
     };
-    // Beside the Role for its Lease, where it looks at its own namespace.
-    let mut named = metadata(namespace);
-    named["name"] = json!(format!("{NAME}-runs"));
-    let rights =
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": role, "metadata": named, "rules": rules()});
-    let mut bound = bound(binding, role, namespace, install);
-    bound["metadata"]["name"] = named["name"].clone();
-    bound["roleRef"]["name"] = named["name"].clone();
-    (rights, bound)
+    let rights = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": role, "metadata": metadata(namespace), "rules": rules(),
+    });
+    (rights, bound(binding, role, namespace, install))
 }
 
 fn bound(kind: &str, role: &str, namespace: Option<&str>, install: &Install) -> Value {
@@ -168,6 +160,12 @@ mod tests {
                 assert_eq!(rule["verbs"], json!(["get", "list"]));
             }
         }
+    }
+
+    #[test]
+    fn it_holds_no_lease_and_gets_no_right_on_one() {
+        let all = yaml(&install());
+        assert!(!all.contains("lease"), "{all}");
     }
 
     #[test]

@@ -72,7 +72,11 @@ pub fn end(job: &Job, how: How, at: Moment, pods: &[Pod]) -> End {
     exits.sort_by_key(|exit| exit.finished_at.as_ref().map(|time| time.0));
     let succeeded = |exit: &&&ContainerStateTerminated| exit.exit_code == 0;
     let wanted = match how {
-        How::Policy(Some(code)) => exits.iter().rfind(|exit| exit.exit_code == code),
+        // Several may have ended so at once, and the last before it could say why.
+        How::Policy(Some(code)) => {
+            let of_code = || exits.iter().filter(move |exit| exit.exit_code == code);
+            of_code().rfind(|exit| message(exit).is_some()).or_else(|| of_code().next_back())
+        }
         How::Complete => exits.iter().rfind(succeeded),
         _ => exits.iter().rfind(|exit| exit.exit_code != 0),
     };
@@ -92,6 +96,14 @@ pub fn are_at_work(pods: &[Pod]) -> bool {
     let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
     let is_over = |pod: &Pod| exit(pod).is_some() || ["Succeeded", "Failed"].contains(&phase(pod).as_str());
     pods.iter().any(|pod| !is_over(pod) && pod.metadata.deletion_timestamp.is_none())
+}
+
+/// Whether these pods tell what is asked of a Job that ended so, so that no others need to be looked through.
+pub fn tells(how: &How, end: &End) -> bool {
+    match how {
+        How::Policy(_) => end.message.is_some(),
+        How::Complete | How::Deadline | How::Tries(_) => end.memory,
+    }
 }
 
 /// How the worker of a pod ended; a container that was started again counts too.
@@ -225,6 +237,21 @@ mod tests {
         let evicted = standing("Failed", None);
         let over = [pod(0, "Completed", "", CREATED), evicted, standing("Running", Some(CREATED))];
         assert!(!are_at_work(&over) && !are_at_work(&[]));
+    }
+
+    #[test]
+    fn of_several_pods_with_the_code_that_failed_the_job_one_that_says_why_counts() {
+        let fault = r#"{"act":"failed","code":2,"sentence":"no such bucket"}"#;
+        let pods = [
+            pod(2, "Error", fault, "2026-11-24T18:00:01Z"),
+            pod(2, "Error", "", "2026-11-24T18:00:02Z"),
+            pod(143, "Error", "", "2026-11-24T18:00:03Z"),
+        ];
+        let how = How::Policy(Some(2));
+        let told = |pods: &[Pod]| end(&job(&json!({})), how.clone(), Moment(0), pods);
+        assert!(matches!(&told(&pods).message, Some(Message::Failed(failed)) if failed.sentence == "no such bucket"));
+        assert_eq!((told(&pods[1..]).code, tells(&how, &told(&pods[1..]))), (Some(2), false));
+        assert!(tells(&how, &told(&pods)));
     }
 
     #[test]

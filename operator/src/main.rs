@@ -6,6 +6,7 @@ use operator::controller::{self, Scope};
 use operator::install::{self, Install};
 use operator::lease::Holder;
 use operator::moment::Moment;
+use operator::server::Door;
 use operator::{crd, server};
 use std::future::Future;
 use std::io::Write;
@@ -154,13 +155,13 @@ async fn drive(args: RunArgs) -> ExitCode {
     let image = or_environment(args.worker_image, "WORKER_IMAGE").unwrap_or_else(worker_image);
     let context = Arc::new(Context::new(client.clone(), image, Arc::new(now)));
     tracing::info!(version = env!("CARGO_PKG_VERSION"), namespace = scope.namespace, image = context.image, "started");
-    for port in [args.metrics_port, args.health_port] {
+    for (door, port) in [(Door::Metrics, args.metrics_port), (Door::Health, args.health_port)] {
         let address = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let listener = match tokio::net::TcpListener::bind(address).await {
             Ok(listener) => listener,
             Err(error) => return failed(&format!("port {port} cannot be listened on"), &error),
         };
-        server::start(Arc::clone(&context), scope.clone(), listener);
+        server::start(Arc::clone(&context), scope.clone(), door, listener);
     }
     let stopped = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => {

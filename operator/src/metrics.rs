@@ -21,6 +21,7 @@ pub const METRICS: &[(&str, &str, &str)] = &[
     ("fleetloom_writes_total", "call", "Calls that change something, by what they do; events are `Event`."),
     ("fleetloom_undecodable_total", "kind", "Times that a stored object did not fit this version of the operator."),
     ("fleetloom_runs", "phase", "Runs as the watch has them."),
+    ("fleetloom_oldest_run_seconds", "phase", "Age of the oldest Run, from when it last got on; suspended ones aside."),
     ("fleetloom_runs_ended_total", "phase, reason", "Runs that have ended, by the reason of the condition."),
     ("fleetloom_run_seconds", "phase", "From a Run's start to its end."),
     ("fleetloom_status_lag_seconds", "", "From the end of a Job to the status that tells of it."),
@@ -84,6 +85,7 @@ pub struct Metrics {
     writes: Family<ByCall, Counter>,
     undecodable: Family<ByKind, Counter>,
     runs: Family<ByPhase, Gauge>,
+    oldest_run_seconds: Family<ByPhase, Gauge>,
     runs_ended: Family<ByPhaseAndReason, Counter>,
     run_seconds: Family<ByPhase, Histogram, fn() -> Histogram>,
     status_lag_seconds: Histogram,
@@ -108,6 +110,7 @@ impl Metrics {
             writes: Family::default(),
             undecodable: Family::default(),
             runs: Family::default(),
+            oldest_run_seconds: Family::default(),
             runs_ended: Family::default(),
             run_seconds: Family::new_with_constructor(|| Histogram::new(RUN_SECONDS)),
             status_lag_seconds: Histogram::new(LAG_SECONDS),
@@ -129,6 +132,7 @@ impl Metrics {
         add(to, "fleetloom_writes", self.writes.clone());
         add(to, "fleetloom_undecodable", self.undecodable.clone());
         add(to, "fleetloom_runs", self.runs.clone());
+        add(to, "fleetloom_oldest_run_seconds", self.oldest_run_seconds.clone());
         add(to, "fleetloom_runs_ended", self.runs_ended.clone());
         add(to, "fleetloom_run_seconds", self.run_seconds.clone());
         add(to, "fleetloom_status_lag_seconds", self.status_lag_seconds.clone());
@@ -171,16 +175,21 @@ impl Metrics {
         self.undecodable.get_or_create(&ByKind { kind: known_kind(kind) }).inc();
     }
 
-    /// Runs by phase, as the watch has them.
-    pub fn runs(&self, phases: impl IntoIterator<Item = Phase>) {
-        let mut counts = Phase::ALL.map(|phase| (phase, 0i64));
-        for phase in phases {
-            if let Some((_, count)) = counts.iter_mut().find(|(known, _)| *known == phase) {
+    /// Runs as the watch has them: their phase, and since when they have not got on, where something is to come of them.
+    pub fn runs(&self, runs: impl IntoIterator<Item = (Phase, Option<Moment>)>, now: Moment) {
+        let mut found = Phase::ALL.map(|phase| (phase, 0i64, 0i64));
+        for (phase, since) in runs {
+            if let Some((_, count, oldest)) = found.iter_mut().find(|(known, ..)| *known == phase) {
                 *count += 1;
+                *oldest = since.map_or(0, |since| now.since(since)).max(*oldest);
             }
         }
-        for (phase, count) in counts {
-            self.runs.get_or_create(&ByPhase { phase: phase.word() }).set(count);
+        for (phase, count, oldest) in found {
+            let label = ByPhase { phase: phase.word() };
+            self.runs.get_or_create(&label).set(count);
+            if !phase.is_end() {
+                self.oldest_run_seconds.get_or_create(&label).set(oldest);
+            }
         }
     }
 
@@ -241,7 +250,7 @@ mod tests {
         metrics.error(Step::CreateJob);
         metrics.write(Step::CreateJob);
         metrics.undecodable("Run");
-        metrics.runs([Phase::Running]);
+        metrics.runs([(Phase::Running, Some(Moment(1)))], Moment(2));
         let ended = RunStatus {
             phase: Phase::Complete,
             start_time: Some(Moment(1)),
@@ -263,5 +272,23 @@ mod tests {
                 assert!(sample.contains(&format!("{label}=\"")), "{sample}");
             }
         }
+    }
+
+    #[test]
+    fn the_oldest_run_of_a_phase_is_told_until_it_gets_on() {
+        let metrics = Metrics::new();
+        let told = |phase: &str| {
+            let name = format!("fleetloom_oldest_run_seconds{{phase=\"{phase}\"}} ");
+            let text = metrics.text();
+            text.lines().find_map(|line| line.strip_prefix(&name)).map(str::to_owned)
+        };
+        let running = |since| (Phase::Running, Some(Moment(since)));
+        metrics.runs([running(300), running(100), (Phase::Planning, None), (Phase::Complete, None)], Moment(1_000));
+        assert_eq!(["Running", "Planning", "Pending"].map(told), ["900", "0", "0"].map(|age| Some(age.to_owned())));
+        assert_eq!(told("Complete"), None, "what has ended has no age");
+        metrics.runs([running(300), running(990)], Moment(1_000));
+        assert_eq!(told("Running").as_deref(), Some("700"));
+        metrics.runs([running(1_001)], Moment(1_000));
+        assert_eq!(told("Running").as_deref(), Some("0"), "clocks may differ");
     }
 }

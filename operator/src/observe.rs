@@ -26,7 +26,7 @@ use std::sync::Arc;
 const PAGE: u32 = 500;
 /// The selector of Runs that have not ended.
 const NOT_ENDED: &str = ",status.phase!=Complete,status.phase!=Failed";
-/// Most pages of pods that are looked through for one that ran out of memory.
+/// Most pages of pods that are looked through for one that tells why the Job failed.
 const PAGES_MAX: usize = 40;
 
 /// The facts of a Run as it is stored.
@@ -266,7 +266,7 @@ async fn job_fact(context: &Context, run: &Run, facts: &RunFacts, act: Act) -> R
 pub(crate) async fn look(context: &Context, found: &Job, pods: &Api<Pod>, many: bool) -> Result<JobFact, Error> {
     if let Some((how, at)) = job::ended(found) {
         let quiet = many && how == How::Complete;
-        let pods = if quiet { Vec::new() } else { pods_of(pods, found, many).await? };
+        let pods = if quiet { Vec::new() } else { pods_of(pods, found, Some(&how).filter(|_| many)).await? };
         if job::are_at_work(&pods) {
             // Without what they say at their end the act would be done again.
             return Err(old_list()).during(Step::ReadPods);
@@ -278,25 +278,26 @@ pub(crate) async fn look(context: &Context, found: &Job, pods: &Api<Pod>, many: 
     }
     let mut activity = job::activity(found, None);
     if job::is_stuck(&activity, context.now()) {
-        activity.trouble = job::trouble(&pods_of(pods, found, false).await?, context.now());
+        activity.trouble = job::trouble(&pods_of(pods, found, None).await?, context.now());
     }
     Ok(JobFact::Active(activity))
 }
 
-/// The pods of a Job, found by its UID: another Job of the same name before it has other pods. Of many pages, one is enough
-/// that has a pod which ran out of memory.
-async fn pods_of(pods: &Api<Pod>, of: &Job, all: bool) -> Result<Vec<Pod>, Error> {
+/// The pods of a Job, found by its UID: another Job of the same name before it has other pods. The first page, and where the
+/// Job has many and `ended` so, that which tells why: it may be any of them, for pods are listed by name.
+async fn pods_of(pods: &Api<Pod>, of: &Job, ended: Option<&How>) -> Result<Vec<Pod>, Error> {
     let uid = of.uid().unwrap_or_default();
     let mut page = ListParams::default().labels(&format!("batch.kubernetes.io/controller-uid={uid}")).limit(PAGE);
     let mut found: Vec<Pod> = Vec::new();
     for _ in 0..PAGES_MAX {
         let list = pods.list(&page).await.during(Step::ReadPods)?;
-        let memory = job::end(of, How::Tries(String::new()), Moment::default(), &list.items).memory;
-        if found.is_empty() || memory {
+        let tells =
+            ended.is_some_and(|how| job::tells(how, &job::end(of, how.clone(), Moment::default(), &list.items)));
+        if found.is_empty() || tells {
             found.extend(list.items);
         }
         match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) if all && !memory => page = page.continue_token(&token),
+            Some(token) if ended.is_some() && !tells => page = page.continue_token(&token),
             _ => break,
         }
     }

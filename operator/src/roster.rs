@@ -2,6 +2,7 @@
 
 use crate::api::Phase;
 use crate::glance::Glance;
+use crate::moment::Moment;
 use kube::ResourceExt;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::Event;
@@ -58,9 +59,9 @@ impl Roster {
         self.store.get(run).is_some_and(|run| !run.phase().is_end())
     }
 
-    /// Where each of them stands.
-    pub fn phases(&self) -> Vec<Phase> {
-        self.store.state().iter().map(|run| run.phase()).collect()
+    /// Where each of them stands, and since when it has not got on, where something is to come of it.
+    pub fn standing(&self) -> Vec<(Phase, Option<Moment>)> {
+        self.store.state().iter().map(|run| (run.phase(), run.stands_since())).collect()
     }
 }
 
@@ -103,7 +104,7 @@ mod tests {
         assert!(roster.of_pipeline("elsewhere", "stops").is_empty());
         see(Event::Delete(run("a", "stops")));
         see(Event::Delete(run("c", "grips")));
-        assert_eq!((found("stops"), roster.phases().len()), (vec!["b".to_owned()], 1));
+        assert_eq!((found("stops"), roster.standing().len()), (vec!["b".to_owned()], 1));
         assert!(roster.names.lock().unwrap().len() == 1, "of a Pipeline without Runs nothing is left");
     }
 }

@@ -1,4 +1,5 @@
-//! What the operator answers to probes and to Prometheus: `/healthz`, `/readyz` and `/metrics`.
+//! What the operator answers: to Prometheus `/metrics` on one port, to probes `/healthz` and `/readyz` on another, so that
+//! whoever may read the one need not reach the other.
 
 use crate::api::{Archive, Pipeline, Run};
 use crate::context::Context;
@@ -25,12 +26,31 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long a check of one kind may take: probes wait little longer.
 const CHECK: Duration = Duration::from_secs(2);
 
-/// Begins to answer on a listener, for as long as the program runs.
-pub fn start(context: Arc<Context>, scope: Scope, listener: TcpListener) {
-    tokio::spawn(serve(context, scope, listener));
+/// Who asks on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Prometheus: `/metrics`.
+    Metrics,
+    /// The kubelet: `/healthz` and `/readyz`.
+    Health,
 }
 
-async fn serve(context: Arc<Context>, scope: Scope, listener: TcpListener) {
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Alive,
+    Ready,
+    Metrics,
+    NotThere,
+    NotAllowed,
+}
+
+/// Begins to answer on a listener, for as long as the program runs.
+pub fn start(context: Arc<Context>, scope: Scope, door: Door, listener: TcpListener) {
+    tokio::spawn(serve(context, scope, door, listener));
+}
+
+async fn serve(context: Arc<Context>, scope: Scope, door: Door, listener: TcpListener) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -45,7 +65,7 @@ async fn serve(context: Arc<Context>, scope: Scope, listener: TcpListener) {
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let (context, scope) = (Arc::clone(&context), scope.clone());
-                async move { Ok::<_, Infallible>(answer(&context, &scope, &request).await) }
+                async move { Ok::<_, Infallible>(answer(&context, &scope, door, &request).await) }
             });
             // Whoever hung up needs no answer.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -53,24 +73,41 @@ async fn serve(context: Arc<Context>, scope: Scope, listener: TcpListener) {
     }
 }
 
-async fn answer(context: &Context, scope: &Scope, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET {
-        return said(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered\n".into());
-    }
-    match request.uri().path() {
-        "/healthz" => said(StatusCode::OK, "text/plain", "ok\n".into()),
-        "/readyz" => match ready(context, scope).await {
+async fn answer(context: &Context, scope: &Scope, door: Door, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    match wanted(door, request.method(), request.uri().path()) {
+        Answer::Alive => said(StatusCode::OK, "text/plain", "ok\n".into()),
+        Answer::Ready => match ready(context, scope).await {
             Ok(()) => said(StatusCode::OK, "text/plain", "ok\n".into()),
             Err(why) => said(StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("{why}\n")),
         },
-        "/metrics" => said(StatusCode::OK, OPEN_METRICS, metrics(context)),
-        _ => said(StatusCode::NOT_FOUND, "text/plain", "try /healthz, /readyz or /metrics\n".into()),
+        Answer::Metrics => said(StatusCode::OK, OPEN_METRICS, metrics(context)),
+        Answer::NotThere => said(StatusCode::NOT_FOUND, "text/plain", format!("try {}\n", door.paths())),
+        Answer::NotAllowed => said(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered\n".into()),
+    }
+}
+
+fn wanted(door: Door, method: &Method, path: &str) -> Answer {
+    match (door, path) {
+        _ if method != Method::GET => Answer::NotAllowed,
+        (Door::Health, "/healthz") => Answer::Alive,
+        (Door::Health, "/readyz") => Answer::Ready,
+        (Door::Metrics, "/metrics") => Answer::Metrics,
+        _ => Answer::NotThere,
+    }
+}
+
+impl Door {
+    fn paths(self) -> &'static str {
+        match self {
+            Self::Metrics => "/metrics",
+            Self::Health => "/healthz or /readyz",
+        }
     }
 }
 
 fn metrics(context: &Context) -> String {
     if let Some(runs) = context.runs.get() {
-        context.metrics.runs(runs.phases());
+        context.metrics.runs(runs.standing(), context.now());
     }
     context.metrics.text()
 }
@@ -116,5 +153,27 @@ where
         }
         Ok(Err(error)) => Err(format!("{crd} cannot be listed: {error}")),
         Err(_) => Err(format!("{crd} cannot be listed: the API server did not answer in time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_port_answers_for_itself_alone() {
+        let get = |door, path| wanted(door, &Method::GET, path);
+        assert_eq!(get(Door::Metrics, "/metrics"), Answer::Metrics);
+        assert_eq!((get(Door::Health, "/healthz"), get(Door::Health, "/readyz")), (Answer::Alive, Answer::Ready));
+        for (door, path) in [
+            (Door::Metrics, "/healthz"),
+            (Door::Metrics, "/readyz"),
+            (Door::Health, "/metrics"),
+            (Door::Metrics, "/"),
+            (Door::Health, "/metrics/"),
+        ] {
+            assert_eq!(get(door, path), Answer::NotThere, "{door:?} {path}");
+        }
+        assert_eq!(wanted(Door::Metrics, &Method::POST, "/metrics"), Answer::NotAllowed);
     }
 }

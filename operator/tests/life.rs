@@ -7,7 +7,8 @@
 mod fake;
 
 use fake::{
-    Fault, JOBS, MAPS, NOW, Plan, RUNS, Server, apply_run, apply_words, finish, message, play, published, timeless,
+    Fault, JOBS, MAPS, NOW, Plan, RUNS, Server, apply_run, apply_words, finish, finish_pod, message, play, published,
+    timeless,
 };
 use http::Method;
 use kube::runtime::{reflector, watcher};
@@ -272,6 +273,30 @@ async fn a_pod_that_runs_out_of_memory_gets_twice_as_much() {
     let job = server.get(&format!("{JOBS}/backfill-2-plan")).unwrap();
     let memory = &job["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"];
     assert_eq!(memory, &json!("2147483648"));
+}
+
+#[tokio::test]
+async fn of_a_thousand_pods_the_one_that_failed_the_job_says_why() {
+    let server = world();
+    let operator = server.operator(NOW);
+    look(&operator, "fleet", RUN).await.unwrap();
+    play(&server, three_jobs);
+    look(&operator, "fleet", RUN).await.unwrap();
+    let job = "backfill-1-shards";
+    for pod in 0..1_000 {
+        finish_pod(&server, job, &format!("{pod:04}"), (143, "Error"), &json!(null));
+    }
+    let sentence = "Secret telemetry-read is missing; create it";
+    let fault = json!({"act": "failed", "code": 2, "sentence": sentence});
+    finish_pod(&server, job, "0999-last", (2, "Error"), &fault);
+    server.change(&format!("{JOBS}/{job}"), |job| {
+        let message = "Container worker for pod fleet/x failed with exit code 2 matching FailJob rule at index 2";
+        job["status"] = json!({"conditions": [
+            {"type": "Failed", "status": "True", "reason": "PodFailurePolicy", "message": message}]});
+    });
+    look(&operator, "fleet", RUN).await.unwrap();
+    let failed = condition(&server, "Failed");
+    assert_eq!((&failed["reason"], &failed["message"]), (&json!("RequestWrong"), &json!(sentence)));
 }
 
 #[tokio::test]

@@ -1,9 +1,18 @@
 //! Tests on a whole node. They share one, which ends with this process; those about its end start their own.
 
+mod base;
+mod cannot_start;
 mod field;
+mod fleet;
+mod gate;
+mod hands;
 mod life;
 mod node;
+mod queue;
 mod runs;
+mod secrets;
+mod siblings;
+mod template;
 mod worker;
 
 use fleetloom_tests::cluster::{Cluster, Image, Images};

@@ -33,34 +33,57 @@ pub enum Versions {
     Kept,
 }
 
-/// What a certificate says. It is no authority for others: a server must not show one that is.
-const CERTIFICATE: &str = "[req]\nprompt=no\ndistinguished_name=name\nx509_extensions=more\n[name]\nCN=fleetloom test\n\
-                           [more]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n";
+/// What both certificates say, with `NAME` and then more of each one's own.
+const WORDS: &str =
+    "[req]\nprompt=no\ndistinguished_name=name\nx509_extensions=more\n[name]\nCN=fleetloom test NAME\n[more]\n";
 
-/// A certificate for 127.0.0.1 that signs itself, with its key.
+/// How both are made.
+const NEW: [&str; 9] =
+    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+
+/// A server's certificate for one address, with its key, by a private authority of its own.
 #[derive(Debug)]
 pub struct Certificate {
     folder: TempDir,
+    at: Ipv4Addr,
 }
 
 impl Certificate {
-    /// A new one, made by `openssl`.
+    /// A new one for 127.0.0.1.
     pub fn new() -> Self {
-        let folder = temporary();
-        fs::write(folder.path().join("words"), CERTIFICATE).expect("files can be made");
+        Self::of(Ipv4Addr::LOCALHOST)
+    }
+
+    /// A new one for an address, made by `openssl`.
+    pub fn of(at: Ipv4Addr) -> Self {
+        let certificate = Self { folder: temporary(), at };
+        certificate.make("ca", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n", &[]);
+        let leaf = format!("subjectAltName=IP:{at}\nbasicConstraints=critical,CA:FALSE\n");
+        certificate.make("cert", &leaf, &["-CA", "ca.pem", "-CAkey", "ca.key"]);
+        certificate
+    }
+
+    /// The PEM file of its authority.
+    pub fn authority(&self) -> PathBuf {
+        self.file("ca.pem")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Makes `<name>.pem` and `<name>.key`.
+    fn make(&self, name: &str, words: &str, by: &[&str]) {
+        let [config, key, pem] = ["words", "key", "pem"].map(|end| format!("{name}.{end}"));
+        fs::write(self.file(&config), WORDS.replace("NAME", name) + words).expect("files can be made");
         let made = Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-            .args(["-config", "words", "-keyout", "key.pem", "-out", "cert.pem"])
-            .current_dir(folder.path())
+            .args(NEW)
+            .args(["-config", &config, "-keyout", &key, "-out", &pem])
+            .args(by)
+            .current_dir(self.folder.path())
             .output()
             .expect("openssl starts: `make tools` installs it");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Self { folder }
-    }
-
-    /// The PEM file of the certificate, which is its own authority.
-    pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("cert.pem")
     }
 }
 
@@ -79,6 +102,18 @@ pub struct Server {
     scheme: &'static str,
     keys: Keys,
     folder: Folder,
+}
+
+/// Where a server listens, and how it speaks.
+#[derive(Debug, Clone, Copy)]
+struct Door {
+    at: Ipv4Addr,
+    scheme: &'static str,
+}
+
+impl Door {
+    /// Without TLS, for this machine alone.
+    const PLAIN: Self = Self { at: Ipv4Addr::LOCALHOST, scheme: "http" };
 }
 
 /// Where a server keeps things: its own folder, or that of a server which outlives it.
@@ -104,7 +139,7 @@ impl Server {
         for name in ["data", "versions", "users"] {
             fs::create_dir(folder.path().join(name)).expect("folders can be made");
         }
-        Self::start(Folder::Own(folder), "http", new_keys(), versitygw(&[]))
+        Self::start(Folder::Own(folder), Door::PLAIN, new_keys(), versitygw(&[]))
     }
 
     /// How a versitygw over an empty folder is started at an address that only another network may have, and the server that it
@@ -123,18 +158,18 @@ impl Server {
         signed::ask(self.at, &self.keys, "GET", "/", "", b"").is_ok_and(|said| said.status == 200)
     }
 
-    /// A second versitygw over the same buckets that speaks TLS. The first one must outlive it.
+    /// A second versitygw over the same buckets that speaks TLS, at the address that the certificate is for. The first one must
+    /// outlive it.
     pub fn with_tls(&self, certificate: &Certificate) -> Self {
-        let cert = certificate.authority().display().to_string();
-        let key = certificate.folder.path().join("key.pem").display().to_string();
+        let [cert, key] = ["cert.pem", "cert.key"].map(|name| certificate.file(name).display().to_string());
         let arguments = ["--cert", cert.as_str(), "--key", key.as_str()];
-        let command = versitygw(&arguments);
-        Self::start(Folder::Of(self.folder.path().to_owned()), "https", self.keys.clone(), command)
+        let door = Door { at: certificate.at, scheme: "https" };
+        Self::start(Folder::Of(self.folder.path().to_owned()), door, self.keys.clone(), versitygw(&arguments))
     }
 
     /// A MinIO over an empty folder.
     pub fn minio() -> Self {
-        Self::start(Folder::Own(temporary()), "http", new_keys(), |at, keys, folder| {
+        Self::start(Folder::Own(temporary()), Door::PLAIN, new_keys(), |at, keys, folder| {
             let mut command = Command::new(program("minio"));
             command.args(["server", "--quiet", "--address", &at.to_string()]).arg(folder.join("data"));
             command.env("MINIO_ROOT_USER", &keys.id).env("MINIO_ROOT_PASSWORD", &keys.secret);
@@ -143,17 +178,13 @@ impl Server {
         })
     }
 
-    fn start(
-        folder: Folder,
-        scheme: &'static str,
-        keys: Keys,
-        command: impl Fn(SocketAddr, &Keys, &Path) -> Command,
-    ) -> Self {
+    fn start(folder: Folder, door: Door, keys: Keys, command: impl Fn(SocketAddr, &Keys, &Path) -> Command) -> Self {
+        let Door { at: address, scheme } = door;
         // One at a time, so that two of this process never choose the same free port.
         static STARTING: Mutex<()> = Mutex::new(());
         let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..STARTS {
-            let at = free();
+            let at = free(address);
             let mut command = command(at, &keys, folder.path());
             let said = fs::File::create(folder.path().join(format!("said-{}", at.port()))).expect("files can be made");
             command.stdin(Stdio::null()).stderr(said.try_clone().expect("a file can be shared")).stdout(said);
@@ -226,7 +257,12 @@ impl Server {
 
     /// A proxy before it, that can be told what to lose.
     pub fn behind_proxy(&self) -> Proxy {
-        Proxy::new(self.at)
+        self.behind_proxy_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same at an address of this machine that others reach.
+    pub fn behind_proxy_at(&self, at: Ipv4Addr) -> Proxy {
+        Proxy::new(at, self.at)
     }
 
     /// A table below a prefix of a bucket, as readers of other makes see it.
@@ -309,9 +345,9 @@ fn answers(process: &mut Child, at: SocketAddr, scheme: &str, keys: &Keys) -> bo
     panic!("no answer at {at} within {DEADLINE:?}");
 }
 
-/// A port that nobody listens on now.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+/// A port of an address of this machine that nobody listens on now.
+fn free(at: Ipv4Addr) -> SocketAddr {
+    let listener = TcpListener::bind((at, 0)).expect("a free port");
     listener.local_addr().expect("a bound socket has an address")
 }
 

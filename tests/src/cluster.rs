@@ -29,7 +29,7 @@
 //! words.rs      the configuration files of the node's parts
 //! image.rs      images from folders and from the Containerfile
 //! kubectl.rs    calls with typed results
-//! pods.rs       processes of pods, to be signalled
+//! pods.rs       processes of pods: signals, variables, their network
 //! traces.rs     what of a node could be left on a machine
 //! ```
 
@@ -55,7 +55,7 @@ pub use folder::empty;
 pub use image::{Image, Images};
 pub use kubectl::{Kubectl, has_condition};
 pub use node::Cluster;
-pub use pods::signal;
+pub use pods::{on_network, signal, variables};
 pub use programs::find;
 pub use space::{Marks, kept};
 pub use traces::{Traces, machine};

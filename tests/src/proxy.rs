@@ -99,9 +99,9 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// A proxy on a free port that passes everything on.
-    pub fn new(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    /// A proxy on a free port of an address of this machine that passes everything on.
+    pub fn new(at: Ipv4Addr, server: SocketAddr) -> Self {
+        let listener = TcpListener::bind((at, 0)).expect("a free port");
         let at = listener.local_addr().expect("a bound socket has an address");
         let chooser: Mutex<Chooser> = Mutex::new(Arc::new(|_, _: &Request| Choice::Pass));
         let inner = Arc::new(Inner { server, chooser, count: AtomicUsize::new(0) });

@@ -1,7 +1,7 @@
 //! A Run that has not started: its words, the other Runs of its Pipeline, and the first status.
 
 use super::{Decision, Draft, Note, SOON_SECONDS, WAIT_SECONDS};
-use crate::api::ConditionType;
+use crate::api::{ConditionType, holds};
 use crate::condition::Said;
 use crate::facts::{Act, Others, RunFacts, Start, Words};
 use crate::moment::Moment;
@@ -55,15 +55,20 @@ pub(super) fn decide(run: &RunFacts, start: &Start, now: Moment) -> Decision {
 fn wait(run: &RunFacts, said: Said, now: Moment) -> Decision {
     let mut draft = Draft::of(run, now);
     draft.say(said);
+    if !run.is_suspended() {
+        draft.resume();
+    }
     let young = now.since(run.created) < YOUNG_SECONDS;
     draft.write(None).unwrap_or(Decision::Rest(Some(if young { SOON_SECONDS } else { WAIT_SECONDS })))
 }
 
 fn suspended(run: &RunFacts, now: Moment) -> Decision {
     let mut draft = Draft::of(run, now);
+    let is_news = !holds(&run.status.conditions, ConditionType::Suspended);
     draft.say(Said::yes(ConditionType::Accepted, Reason::Accepted, ""));
-    draft.say(Said::yes(ConditionType::Suspended, Reason::Suspended, "spec.suspend is true"));
-    draft.write(Note::new(Reason::Suspended, "suspended before it started")).unwrap_or(Decision::Rest(None))
+    draft.suspend(Act::Plan);
+    let note = Note::new(Reason::Suspended, "suspended before it started");
+    draft.write(note.filter(|_| is_news)).unwrap_or(Decision::Rest(None))
 }
 
 fn behind(run: &RunFacts, others: &Others, now: Moment) -> Decision {
@@ -82,6 +87,7 @@ fn behind(run: &RunFacts, others: &Others, now: Moment) -> Decision {
     let mut draft = Draft::of(run, now);
     draft.say(Said::yes(ConditionType::Accepted, Reason::Accepted, ""));
     draft.say(Said::no(ConditionType::Planned, reason, message.clone()));
+    draft.resume();
     draft.write(Note::new(reason, message)).unwrap_or(then)
 }
 
@@ -89,9 +95,7 @@ fn behind(run: &RunFacts, others: &Others, now: Moment) -> Decision {
 fn begin(run: &RunFacts, start: &Start, words: &Settled, now: Moment) -> Decision {
     let mut draft = Draft::of(run, now);
     draft.say(Said::yes(ConditionType::Accepted, Reason::Accepted, ""));
-    if crate::api::holds(&draft.status.conditions, ConditionType::Suspended) {
-        draft.say(Said::no(ConditionType::Suspended, Reason::Resumed, ""));
-    }
+    draft.resume();
     draft.begin(Act::Plan);
     let status = &mut draft.status;
     status.attempt = Some(1);

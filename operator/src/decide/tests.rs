@@ -374,10 +374,27 @@ fn suspending_and_resuming_without_a_queue_is_a_patch_and_no_attempt() {
     assert_eq!(decide(&run, &job(false), NOW), patch(true));
     let mut run = after(&run, decide(&run, &job(true), NOW));
     assert_eq!((told(&run, ConditionType::Suspended).status, run.status.attempt), (Holds::True, Some(1)));
+    let running = told(&run, ConditionType::Running);
+    assert_eq!((running.status, running.reason), (Holds::False, Reason::Suspended));
+    assert_eq!(decide(&run, &job(true), NOW.plus(20)), Decision::Rest(None));
     run.spec.suspend = Some(false);
     assert_eq!(decide(&run, &job(true), NOW.plus(50)), patch(false));
     let run = after(&run, decide(&run, &job(false), NOW.plus(50)));
     assert_eq!((told(&run, ConditionType::Suspended).status, run.status.suspended_seconds), (Holds::False, Some(50)));
+    let running = told(&run, ConditionType::Running);
+    assert_eq!((running.status, running.reason), (Holds::True, Reason::ComputingShards));
+}
+
+#[test]
+fn a_run_whose_shards_ended_while_it_was_suspended_says_of_its_commit_that_it_waits() {
+    let mut run = running();
+    run.spec.suspend = Some(true);
+    let paused = under_way(JobFact::Active(Activity { suspended: true, ..at_work() }));
+    let run = after(&run, decide(&run, &paused, NOW));
+    let run = after(&run, decide(&run, &under_way(end(How::Complete, None)), NOW));
+    let run = after(&run, decide(&run, &under_way(JobFact::Absent), NOW));
+    assert_eq!(told(&run, ConditionType::Committed).reason, Reason::Suspended);
+    assert_eq!(decide(&run, &under_way(JobFact::Absent), NOW), Decision::Rest(None));
 }
 
 #[test]
@@ -386,8 +403,14 @@ fn a_run_that_is_suspended_from_the_beginning_starts_nothing() {
     run.spec.suspend = Some(true);
     let mut run = after(&run, decide(&run, &start(Words::Good(words())), NOW));
     assert_eq!((run.status.phase, told(&run, ConditionType::Suspended).status), (Phase::Pending, Holds::True));
+    assert_eq!(told(&run, ConditionType::Planned).reason, Reason::Suspended);
     assert_eq!(decide(&run, &start(Words::Good(words())), NOW), Decision::Rest(None));
     run.spec.suspend = Some(false);
+    let others = Others::Before("nightly".into());
+    let behind = Facts::Start(Start { words: Words::Good(words()), queue: None, others, image: String::new() });
+    let waiting = after(&run, decide(&run, &behind, NOW));
+    assert_eq!(told(&waiting, ConditionType::Suspended).status, Holds::False, "it waits for another, not its owner");
+    assert_eq!(told(&waiting, ConditionType::Planned).reason, Reason::OtherRunActive);
     let run = after(&run, decide(&run, &start(Words::Kept(words())), NOW));
     assert_eq!(told(&run, ConditionType::Suspended).status, Holds::False);
 }

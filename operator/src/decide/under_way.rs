@@ -1,7 +1,7 @@
 //! A Run with an act under way: its Job is created, suspended, resumed, scaled, looked after; its end is `ended`'s.
 
 use super::{Decision, Draft, JobPatch, Note, Order, PROGRESS_SECONDS, SOON_SECONDS, WAIT_SECONDS};
-use super::{deadline_left, ended, progress};
+use super::{deadline_left, ended, progress, unhindered};
 use crate::api::{ConditionType, RunShards, condition, holds};
 use crate::condition::Said;
 use crate::facts::{Act, Activity, JobFact, Kept, RunFacts, UnderWay};
@@ -48,10 +48,10 @@ fn wanted_parallelism(run: &RunFacts, words: &Settled) -> u32 {
 /// No Job: it was not created yet, was deleted to be queued anew, or vanished.
 fn absent(run: &RunFacts, act: Act, words: &Arc<Settled>, now: Moment) -> Decision {
     if run.is_suspended() {
-        return suspended(run, now).unwrap_or(Decision::Rest(None));
+        return suspended(run, act, now).unwrap_or(Decision::Rest(None));
     }
     if holds(&run.status.conditions, ConditionType::Suspended) {
-        return resumed(run, now);
+        return resumed(run, act, now);
     }
     let parallelism = wanted_parallelism(run, words);
     if run.status.parallelism != Some(parallelism) {
@@ -93,7 +93,7 @@ fn active(run: &RunFacts, act: Act, words: &Settled, job: &Activity, now: Moment
         return decision;
     }
     if run.is_suspended() {
-        return suspended(run, now).unwrap_or(Decision::Rest(None));
+        return suspended(run, act, now).unwrap_or(Decision::Rest(None));
     }
     // Waiting in a queue is not working: there the deadline counts from when the act's Job was let in.
     let left = match job.started.filter(|_| queued) {
@@ -124,7 +124,7 @@ fn steer(run: &RunFacts, act: Act, words: &Settled, job: &Activity, queued: bool
         return Some(Decision::DeleteJob(act));
     }
     if !suspend && holds(&run.status.conditions, ConditionType::Suspended) {
-        return Some(resumed(run, now));
+        return Some(resumed(run, act, now));
     }
     let parallelism = wanted_parallelism(run, words);
     let written = run.status.parallelism == Some(parallelism);
@@ -139,27 +139,28 @@ fn steer(run: &RunFacts, act: Act, words: &Settled, job: &Activity, queued: bool
 }
 
 /// Whoever waits in a queue starts a new attempt after it was stopped: the old Job is gone, and its name may linger there.
-fn suspended(run: &RunFacts, now: Moment) -> Option<Decision> {
-    if holds(&run.status.conditions, ConditionType::Suspended) {
-        return None;
-    }
+fn suspended(run: &RunFacts, act: Act, now: Moment) -> Option<Decision> {
     let mut draft = Draft::of(run, now);
-    if run.status.queue.is_some() {
+    let is_news = !holds(&run.status.conditions, ConditionType::Suspended);
+    if is_news && run.status.queue.is_some() {
         draft.next_attempt();
     }
     if let Some(shards) = &mut draft.status.shards {
         shards.active = 0;
     }
-    draft.say(Said::yes(ConditionType::Suspended, Reason::Suspended, "spec.suspend is true"));
-    draft.write(Note::new(Reason::Suspended, "suspended: its pods are stopped, finished shards are kept"))
+    // Also where the act before this one ended meanwhile.
+    draft.suspend(act);
+    let note = Note::new(Reason::Suspended, "suspended: its pods are stopped, finished shards are kept");
+    draft.write(note.filter(|_| is_news))
 }
 
-fn resumed(run: &RunFacts, now: Moment) -> Decision {
+fn resumed(run: &RunFacts, act: Act, now: Moment) -> Decision {
     let mut draft = Draft::of(run, now);
     let since = condition(&run.status.conditions, ConditionType::Suspended).map(|told| told.last_transition_time);
     let more = since.map_or(0, |since| now.since(since).max(0));
     draft.status.suspended_seconds = Some(run.status.suspended_seconds.unwrap_or(0) + more);
-    draft.say(Said::no(ConditionType::Suspended, Reason::Resumed, ""));
+    draft.say(unhindered(act));
+    draft.resume();
     draft.write(Note::new(Reason::Resumed, "resumed")).unwrap_or(Decision::Rest(None))
 }
 
@@ -190,8 +191,7 @@ fn told(run: &RunFacts, act: Act, job: &Activity, queued: bool, now: Moment) -> 
         (Some(trouble), _) => Said::no(kind, trouble.reason, trouble.message.clone()),
         // Unready pods that nobody looked at yet change nothing.
         (None, _) if is_stuck(job, now) => return None,
-        (None, _) if act == Act::Shards => Said::yes(kind, act.under_way(), ""),
-        (None, _) => Said::no(kind, act.under_way(), ""),
+        (None, _) => unhindered(act),
     };
     let known = condition(&run.status.conditions, kind).map(|told| told.reason);
     let note = match (known == Some(said.reason), said.reason == act.under_way()) {

@@ -259,7 +259,11 @@ impl Store {
         }
     }
 
+    /// A page of a list; its token is how many came before the next.
     fn list(&self, path: &str, query: &str) -> Value {
+        let number =
+            |name: &str| query.split(['&', '?']).find_map(|part| part.strip_prefix(name)?.parse::<usize>().ok());
+        let (limit, before) = (number("limit=").unwrap_or(usize::MAX), number("continue=").unwrap_or(0));
         let below = format!("{path}/");
         let wanted = |object: &Value| {
             let pipeline =
@@ -275,8 +279,10 @@ impl Store {
             .filter(|(path, object)| path.starts_with(&below) && wanted(object))
             .map(|(_, object)| object.clone())
             .collect();
-        let version = self.version.to_string();
-        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items})
+        let page: Vec<&Value> = items.iter().skip(before).take(limit).collect();
+        let next = (before + page.len() < items.len()).then(|| (before + page.len()).to_string());
+        let metadata = json!({"resourceVersion": self.version.to_string(), "continue": next.unwrap_or_default()});
+        json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": page})
     }
 }
 
@@ -317,12 +323,17 @@ pub(crate) fn play(server: &Server, tell: impl Fn(&str) -> Value) {
     }
 }
 
-/// A pod of a Job that has ended.
+/// The one pod of a Job that has ended.
 pub(crate) fn finish(server: &Server, job: &str, exit: i32, reason: &str, message: &Value) {
+    finish_pod(server, job, "x", (exit, reason), message);
+}
+
+/// One of the pods of a Job that has ended, with its exit code and Kubernetes' word for it.
+pub(crate) fn finish_pod(server: &Server, job: &str, pod: &str, (exit, reason): (i32, &str), message: &Value) {
     let uid = server.get(&format!("{JOBS}/{job}")).unwrap()["metadata"]["uid"].clone();
     let status = exited(exit, reason, message, "2026-11-24T18:00:29Z");
-    server.put(&format!("{PODS}/{job}-x"), json!({"apiVersion": "v1", "kind": "Pod", "status": status}));
-    server.change(&format!("{PODS}/{job}-x"), |pod| {
+    server.put(&format!("{PODS}/{job}-{pod}"), json!({"apiVersion": "v1", "kind": "Pod", "status": status}));
+    server.change(&format!("{PODS}/{job}-{pod}"), |pod| {
         pod["metadata"]["labels"] = json!({"batch.kubernetes.io/controller-uid": uid});
         pod["metadata"]["ownerReferences"] =
             json!([{"apiVersion": "batch/v1", "kind": "Job", "name": job, "uid": uid}]);

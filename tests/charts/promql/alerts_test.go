@@ -79,26 +79,19 @@ var cases = []struct {
 		`fleetloom_runs_ended_total{phase="Failed",reason="GateRefused",OURS} _x20 1x60`, "45m", ``},
 	{"a complete Run is no alert", "FleetloomRunFailed",
 		`fleetloom_runs_ended_total{phase="Complete",reason="Published",OURS} _x20 1x40`, "25m", ``},
-	{"Runs under way without a change of status are stuck", "FleetloomRunsStuck",
-		`fleetloom_build_info{pod="a",OURS} 1x200
-		 fleetloom_runs{phase="Running",pod="a",OURS} 2x200
-		 fleetloom_writes_total{call="WriteStatus",pod="a",OURS} 5x200`, "3h", `{} 2`},
-	{"Runs whose status changes are not stuck", "FleetloomRunsStuck",
-		`fleetloom_build_info{pod="a",OURS} 1x200
-		 fleetloom_runs{phase="Running",pod="a",OURS} 2x200
-		 fleetloom_writes_total{call="WriteStatus",pod="a",OURS} 5+1x200`, "3h", ``},
-	{"Runs of an operator that has just started and written nothing are not stuck", "FleetloomRunsStuck",
-		`fleetloom_build_info{pod="a",OURS} 1x160
-		 fleetloom_build_info{pod="b",OURS} _x161 1x40
-		 fleetloom_runs{phase="Running",pod="b",OURS} _x161 2x40`, "3h", ``},
-	{"Runs of an operator that wrote for the first time are not stuck", "FleetloomRunsStuck",
-		`fleetloom_build_info{pod="a",OURS} 1x200
-		 fleetloom_runs{phase="Running",pod="a",OURS} _x170 2x30
-		 fleetloom_writes_total{call="WriteStatus",pod="a",OURS} _x170 1x30`, "3h", ``},
-	{"Runs that have ended or not begun are not stuck", "FleetloomRunsStuck",
-		`fleetloom_build_info{pod="a",OURS} 1x200
-		 fleetloom_runs{phase="Complete",pod="a",OURS} 2x200
-		 fleetloom_runs{phase="Pending",pod="a",OURS} 1x200`, "3h", ``},
+	{"a Run that has not got on for too long is stuck, whatever others do", "FleetloomRunsStuck",
+		`fleetloom_oldest_run_seconds{phase="Running",OURS} 0+60x100
+		 fleetloom_oldest_run_seconds{phase="Planning",OURS} 5x100
+		 fleetloom_writes_total{call="WriteStatus",OURS} 5+1x100`, "61m", `{phase="Running"} 3660`},
+	{"a Run that has not got on for an hour is not stuck yet", "FleetloomRunsStuck",
+		`fleetloom_oldest_run_seconds{phase="Running",OURS} 0+60x100`, "60m", ``},
+	{"a Run that got on is not stuck", "FleetloomRunsStuck",
+		`fleetloom_oldest_run_seconds{phase="Running",OURS} 0+60x59 0+60x40`, "90m", ``},
+	{"a Run that was stuck is so for an operator that has just started", "FleetloomRunsStuck",
+		`fleetloom_oldest_run_seconds{phase="Committing",pod="a",OURS} 0+60x70
+		 fleetloom_oldest_run_seconds{phase="Committing",pod="b",OURS} _x71 4260+60x20`, "75m", `{phase="Committing"} 4500`},
+	{"Runs that have not begun are not stuck", "FleetloomRunsStuck",
+		`fleetloom_oldest_run_seconds{phase="Pending",OURS} 0+60x200`, "3h", ``},
 	{"errors at a steady rate are an alert", "FleetloomReconcileErrors",
 		`fleetloom_reconciles_total{kind="Run",outcome="error",OURS} 0+2x60`, "30m", `{kind="Run"} 2`},
 	{"an error now and then is none", "FleetloomReconcileErrors",

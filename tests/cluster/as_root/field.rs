@@ -6,9 +6,10 @@ use fleetloom_tests::cluster::{Kubectl, find, has_condition};
 use fleetloom_tests::place::Place;
 use fleetloom_tests::python;
 use serde_json::{Value, json};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The operator's own namespace.
 pub(super) const OPERATOR: &str = "fleetloom-system";
@@ -46,17 +47,47 @@ impl Field {
     /// Stores a folder as an archive of the test's own; its words, to stand between braces.
     pub(super) fn archive(&self, folder: &Path) -> String {
         shared().store().put_folder("telemetry", &format!("{}/", self.name), folder);
-        store(&format!("telemetry/{}", self.name), "telemetry-read")
+        self.source()
+    }
+
+    /// The words of that archive's store.
+    pub(super) fn source(&self) -> String {
+        self.source_at(&shared().store().endpoint())
+    }
+
+    /// The same by another way.
+    pub(super) fn source_at(&self, endpoint: &str) -> String {
+        store(endpoint, &format!("telemetry/{}", self.name), "telemetry-read")
     }
 
     /// The words of a result of the test's own, to stand between braces.
     pub(super) fn result(&self, table: &str) -> String {
-        store(&format!("features/{}/{table}", self.name), "features-write")
+        self.result_at(&shared().store().endpoint(), table)
+    }
+
+    /// The same by another way.
+    pub(super) fn result_at(&self, endpoint: &str, table: &str) -> String {
+        store(endpoint, &format!("features/{}/{table}", self.name), "features-write")
     }
 
     /// Where that result lies on this machine.
     pub(super) fn published(&self, table: &str) -> PathBuf {
         shared().store().files("features").join(self.name).join(table)
+    }
+
+    /// Waits until a Run has none of that kind any more.
+    pub(super) fn gone(&self, kind: &str, run: &str) {
+        let of_run = format!("fleetloom.dev/run={run}");
+        self.kubectl
+            .run(&["wait", "--for=delete", kind, "-l", &of_run, "--timeout=120s"])
+            .expect("it goes with its Run");
+    }
+
+    /// How many versions that result has.
+    pub(super) fn versions(&self, table: &str) -> usize {
+        let log = fs::read_dir(self.published(table).join("_delta_log")).into_iter().flatten().flatten();
+        let names = log.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.len() == 25 && name.ends_with(".json")).count()
     }
 
     /// A digest of that result's rows.
@@ -73,10 +104,11 @@ impl Field {
         self.kubectl.apply(&run.to_string()).unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Waits until a Run has ended, well or not.
+    /// Waits until a Run has ended, well or not. One watch, not many questions: tests wait for several Runs at a time.
     pub(super) fn ended(&self, run: &str) -> Value {
-        let ended = |run: &Value| has_condition(run, "Complete") || has_condition(run, "Failed");
-        self.kubectl.until("run", run, ended).unwrap_or_else(|error| panic!("{error}\n{}", self.told()))
+        let until = ["wait", "--for=jsonpath={.status.completionTime}", &format!("run/{run}"), "--timeout=180s"];
+        self.kubectl.run(&until).unwrap_or_else(|error| panic!("{error}\n{}", self.told()));
+        self.kubectl.get("run", run).unwrap_or_else(|error| panic!("{error}")).expect("a Run that has ended stays")
     }
 
     /// Waits until a Run is Complete.
@@ -99,6 +131,22 @@ impl Field {
             .expect("pods can be listed")
     }
 
+    /// Insists that nothing that the cluster keeps or says of this test, and nothing that the operator says, holds a key: not
+    /// even one's id, nor a signature.
+    pub(super) fn keeps_secrets(&self, more: &[&str]) {
+        let keys = shared().store().keys();
+        let secrets = [keys.id.as_str(), &keys.secret, "AWS4-HMAC", "X-Amz-Signature", "x-amz-security-token"];
+        let kinds = "runs,pipelines,archives,jobs,pods,events,events.events.k8s.io,configmaps,serviceaccounts";
+        let kept = self.kubectl.run(&["get", kinds, "-o", "yaml"]).expect("all of it can be read");
+        let told = [self.name, OPERATOR].map(logs).concat();
+        assert!(told.iter().any(|(path, _)| path.starts_with(OPERATOR)), "the operator has a log");
+        for (place, text) in told.iter().chain([&("what is kept".to_owned(), kept)]) {
+            for secret in secrets.iter().chain(more) {
+                assert!(!text.contains(secret), "{place} holds {secret}");
+            }
+        }
+    }
+
     /// What the cluster tells of the test, for messages.
     fn told(&self) -> String {
         let all = self.kubectl.run(&["get", "runs,jobs,pods,events", "-o", "wide"]);
@@ -113,8 +161,23 @@ pub(super) fn condition<'v>(resource: &'v Value, kind: &str) -> &'v Value {
     conditions.into_iter().find(|condition| condition["type"] == kind).unwrap_or(&Value::Null)
 }
 
-fn store(url: &str, secret: &str) -> String {
-    let endpoint = shared().store().endpoint();
+/// What the pods of a namespace have written, by pod and container: also the last of those that are being deleted.
+fn logs(namespace: &str) -> Vec<(String, String)> {
+    let folder = shared().folder().join("pods");
+    let inside = |path: &Path| -> Vec<PathBuf> {
+        fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let of_pods = inside(&folder).into_iter().filter(|pod| {
+        let name = pod.file_name().unwrap_or_default().to_string_lossy();
+        // NAMESPACE_POD_UID/CONTAINER/0.log
+        name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('_'))
+    });
+    let files = of_pods.flat_map(|pod| inside(&pod)).flat_map(|container| inside(&container));
+    let below = |path: &Path| path.strip_prefix(&folder).expect("below it").display().to_string();
+    files.map(|file| (below(&file), fs::read_to_string(&file).unwrap_or_default())).collect()
+}
+
+fn store(endpoint: &str, url: &str, secret: &str) -> String {
     format!("url: \"s3://{url}/\", endpoint: \"{endpoint}\", pathStyle: true, credentialsSecret: {secret}")
 }
 
@@ -127,8 +190,47 @@ fn operator() {
     });
 }
 
+/// The name of the operator's Deployment.
+const DEPLOYMENT: &str = "deployment/fleetloom-operator";
+
+/// The right to do something to the operator itself: one test at a time has it.
+pub(super) struct Hands {
+    _alone: MutexGuard<'static, ()>,
+}
+
+/// Waits for that right.
+pub(super) fn hands_on() -> Hands {
+    static HANDS_ON: Mutex<()> = Mutex::new(());
+    Hands { _alone: HANDS_ON.lock().unwrap_or_else(PoisonError::into_inner) }
+}
+
+/// Brings the operator back, however a test ends.
+struct Back(Kubectl);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // What follows says that there is none.
+        let _told = self.0.run(&["scale", DEPLOYMENT, "--replicas=1"]);
+    }
+}
+
+impl Hands {
+    /// Does something while there is no operator. Runs of other tests wait meanwhile, or go on without it.
+    pub(super) fn without_operator(&self, act: impl FnOnce()) {
+        let kubectl = shared().kubectl().within(OPERATOR);
+        kubectl.run(&["scale", DEPLOYMENT, "--replicas=0"]).expect("it scales");
+        let back = Back(kubectl.clone());
+        let gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=fleetloom-operator", "--timeout=120s"];
+        kubectl.run(&gone).expect("it ends when it is told to");
+        act();
+        drop(back);
+        kubectl.run(&["rollout", "status", DEPLOYMENT, "--timeout=120s"]).expect("it comes back");
+    }
+}
+
 /// Installs or upgrades the chart with this project's images.
 pub(super) fn helm(verb: &[&str]) {
+    let _alone = hands_on();
     let chart = python::repository().join("helm");
     let mut command = Command::new(find("helm").expect("helm: `make nodes` builds it"));
     command.args(verb).arg(chart).args(["--namespace", OPERATOR]);

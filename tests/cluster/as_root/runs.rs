@@ -2,6 +2,7 @@
 //! What becomes of every single call of the operator is in its own tests.
 
 use super::field::{Field, OPERATOR, condition, helm};
+use super::fleet::{Fleet, workers};
 use super::shared;
 use fleetloom_tests::cluster::signal;
 use fleetloom_tests::pack;
@@ -10,35 +11,12 @@ use fleetloom_tests::python;
 use fleetloom_tests::words::{change, example};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::fs;
 
-/// Resources of small pods: several fit on a node of two cores.
-const SMALL: &str = "resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}";
-
-/// The fleet of the simulator in the field: its words there, and the digest that its table has on this machine.
-fn fleet(field: &Field, robots: u32, hours: u32, workers: &str) -> (String, String) {
-    let out = field.place.path("fleet");
-    let (robots, hours) = (robots.to_string(), hours.to_string());
-    let out = out.display().to_string();
-    program::fleetloom(&["simulate", "--robots", &robots, "--hours", &hours, "--seed", "5", "--out", &out]).expect(0);
-    let file = field.place.path("fleet/fleetloom.yaml");
-    let words = fs::read_to_string(&file).expect("the words");
-    let words = change(&words, "\n  result:", "\n  shards: {bytes: 1Mi}\n  result:");
-    fs::write(&file, &words).expect("files can be written");
-    program::run(&file).expect(0);
-    let archive = field.archive(&field.place.path("fleet/archive"));
-    let words = change(&words, "url: archive/", &archive);
-    let words = change(&words, "url: result/", &field.result("fleet"));
-    let words = change(&words, "\n  result:", &format!("\n  workers: {{{workers}, {SMALL}}}\n  result:"));
-    field.kubectl.apply(&words).unwrap_or_else(|error| panic!("{error}"));
-    (pipeline_of(&words), python::digest(&field.place.path("fleet/result")))
-}
-
-/// The name of the (last) Pipeline of some words.
-fn pipeline_of(words: &str) -> String {
-    let after = words.rsplit("kind: Pipeline").next().expect("a Pipeline");
-    let name = after.split("name: ").nth(1).expect("a name");
-    name.split(['}', '\n', ',']).next().expect("a name").trim().to_owned()
+/// The fleet of the simulator in the field: the name of its Pipeline there, and the digest that its table has on this machine.
+pub(super) fn fleet(field: &Field, robots: u32, hours: u32, more: &str) -> (String, String) {
+    let fleet = Fleet::new(field, robots, hours);
+    fleet.pipeline(field, "aborts", &[&workers(more)], &field.result("fleet"));
+    ("aborts".to_owned(), fleet.digest)
 }
 
 fn done(run: &Value) -> u64 {
@@ -163,6 +141,7 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
     assert_eq!(run["status"]["shards"]["failed"], 0, "{run:#}");
     assert_eq!(done(&run), run["status"]["plan"]["stale"].as_u64().expect("a number"));
     assert_eq!(field.digest("fleet"), whole);
+    field.keeps_secrets(&[]);
 }
 
 /// An archive of one object of as many lines, whose texts of 1 KB a worker holds all at once: they are one robot's.
@@ -208,6 +187,7 @@ fn memory_that_does_not_suffice_is_doubled_once_and_then_the_run_fails_with_a_se
     assert_eq!(condition(&run, "Failed")["reason"], "MemoryExceeded", "{run:#}");
     let sentence = condition(&run, "Failed")["message"].as_str().expect("a sentence");
     assert!(sentence.contains("spec.workers.resources"), "{sentence}");
+    field.keeps_secrets(&[]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::space::done;
 use super::{On, Result, folder};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
@@ -32,6 +32,40 @@ impl Image {
     pub fn probe(run: &Path) -> Result<Self> {
         let kubectl = super::programs::find("kubectl")?;
         Self::of_c(run, "fleetloom.dev/probe:1", include_str!("../../cluster/probe.c"), &[("kubectl", &kubectl)])
+    }
+
+    /// A base with the files of Debian packages that this machine has.
+    ///
+    /// Errors: a package is not there.
+    pub fn packages(run: &Path, name: &str, packages: &[&str]) -> Result<Self> {
+        let work = folder::inner(run, "packages")?;
+        let root = folder::inner(&work, "root")?;
+        // What a package brings that is no folder and that an administrator has not left out; links as they are.
+        let script = r#"dpkg --listfiles "${@:2}" | sort -u |
+            while read -r file; do if [ -e "$file" ] && [ ! -d "$file" ]; then echo "$file"; fi; done |
+            sed 's|^/||' | tar --create --directory / --files-from - | tar --extract --directory "$1""#;
+        let mut command = Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", script, "packages"]).arg(&root).args(packages);
+        done(&mut command)?;
+        Self::of_folder(&work, name, &root)
+    }
+
+    /// Puts what a container of it would see into a new folder.
+    ///
+    /// Errors: the archive is none.
+    pub fn unpack(&self, root: &Path) -> Result<()> {
+        let layers = root.with_extension("layers");
+        for path in [&layers.as_path(), &root] {
+            fs::create_dir_all(path).on(path.display())?;
+        }
+        done(Command::new("tar").arg("--extract").arg("--file").arg(&self.tar).arg("--directory").arg(&layers))?;
+        let manifest = layers.join("manifest.json");
+        let manifest: Value = serde_json::from_slice(&fs::read(&manifest).on(manifest.display())?).on("a manifest")?;
+        for layer in manifest[0]["Layers"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let layer = layers.join(layer);
+            done(Command::new("tar").arg("--extract").arg("--file").arg(layer).arg("--directory").arg(root))?;
+        }
+        fs::remove_dir_all(&layers).on(layers.display())
     }
 
     /// An image that holds a C program as `/program`, its entry point, and further files at its root.
@@ -80,14 +114,29 @@ impl Images {
     ///
     /// Errors: buildah or a program is missing.
     pub fn build(programs: &Path, folder: &Path) -> Result<Self> {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        done(Command::new(repository.join(".ci/images")).args([programs, folder]))?;
+        Self::made(&mut Command::new(script()), programs, folder)
+    }
+
+    /// The same on another base than ours.
+    ///
+    /// Errors: as `build`, or the base is not there.
+    pub fn build_on(base: &str, programs: &Path, folder: &Path) -> Result<Self> {
+        Self::made(Command::new(script()).env("BASE", base), programs, folder)
+    }
+
+    fn made(script: &mut Command, programs: &Path, folder: &Path) -> Result<Self> {
+        done(script.args([programs, folder]))?;
         let image = |name: &str| Image {
             name: format!("localhost/{name}:{}", env!("CARGO_PKG_VERSION")),
             tar: folder.join(format!("{name}.tar")),
         };
         Ok(Self { worker: image("fleetloom"), operator: image("fleetloom-operator") })
     }
+}
+
+/// What builds both.
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/images")
 }
 
 /// An archive of files below a folder, the same for the same files.

@@ -9,7 +9,7 @@ use super::space::{Marks, Space, done};
 use super::words::{self, NODE};
 use super::{Kubectl, On, Result, Trouble, folder, kubectl, programs, wait};
 use crate::bucket::{Server, Versions};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -72,6 +72,11 @@ impl Cluster {
         &self.store
     }
 
+    /// This machine, as pods see it.
+    pub const fn machine(&self) -> Ipv4Addr {
+        self.space.network().machine()
+    }
+
     /// The folder with its logs, which goes with it.
     pub fn folder(&self) -> &Path {
         &self.space.marks().folder
@@ -87,6 +92,14 @@ impl Cluster {
     /// Errors: containerd does not take it.
     pub fn import(&self, image: &Image) -> Result<()> {
         self.marks().import(&image.tar)
+    }
+
+    /// Gives an image that the node has a second name.
+    ///
+    /// Errors: the node does not have it.
+    pub fn tag(&self, image: &Image, name: &str) -> Result<()> {
+        let mut command = ctr(self.folder())?;
+        done(command.args(["--namespace", "k8s.io", "images", "tag", &image.name, name])).map(drop)
     }
 
     /// Ends it, and waits until nothing of it is left; how long that took.

@@ -66,8 +66,8 @@ pub(super) async fn connect(settings: &Settings) -> Result<Client, Trouble> {
 fn http(settings: &Settings) -> Result<SharedHttpClient, Trouble> {
     let mut trust = TrustStore::default();
     if let Some(file) = &settings.ca {
-        let name = format!("{} or AWS_CA_BUNDLE names it", settings.ca_variable());
-        let wrong = |why: String| Trouble::new(Kind::Setting, format!("{}: {why}; {name}", file.display()));
+        let named = settings.ca_named();
+        let wrong = |why: String| Trouble::new(Kind::Setting, format!("{}: {why}; {named}", file.display()));
         let pem = std::fs::read(file).map_err(|error| wrong(format!("the CA file cannot be read ({error})")))?;
         if !holds_authorities(&pem) {
             return Err(wrong("the CA file holds no PEM certificate that can be used".to_owned()));

@@ -86,6 +86,8 @@ pub(crate) struct Settings {
     pub(crate) path_style: bool,
     /// A PEM file with certificate authorities to trust besides the system's.
     pub(crate) ca: Option<PathBuf>,
+    /// Where a cluster takes that from: a key of a ConfigMap.
+    pub(crate) ca_of: Option<String>,
     /// Keys of this side; absent: the usual AWS chain.
     pub(crate) keys: Option<Credentials>,
     /// The Secret that gives them on a cluster.
@@ -111,6 +113,7 @@ impl Settings {
             region: spec.region.clone(),
             path_style: spec.path_style.unwrap_or(false),
             ca: ca.map(PathBuf::from),
+            ca_of: spec.ca.as_ref().map(|ca| format!("{} of the ConfigMap {}", ca.key, ca.config_map)),
             keys: keys(side, environment).map_err(invalid)?,
             secret: spec.credentials_secret.clone(),
             limits: Limits::default(),
@@ -125,6 +128,13 @@ impl Settings {
     /// The variable that names the CA file of this side.
     pub(crate) fn ca_variable(&self) -> String {
         format!("FLEETLOOM_{}_CA", word(self.side))
+    }
+
+    /// Who says which CA file is meant, for a file that is wrong.
+    pub(crate) fn ca_named(&self) -> String {
+        let on_a_cluster =
+            self.ca_of.as_ref().map(|of| format!("; on a cluster it is {of}, in the namespace of the Run"));
+        format!("{} or AWS_CA_BUNDLE names it{}", self.ca_variable(), on_a_cluster.unwrap_or_default())
     }
 }
 
@@ -201,6 +211,15 @@ mod tests {
         assert_eq!(names, ["reader", "writer"]);
         assert_eq!(result.keys.unwrap().session_token(), Some("t"));
         assert_eq!((source.ca.unwrap(), result.ca.unwrap()), ("/both.pem".into(), "/result.pem".into()));
+    }
+
+    #[test]
+    fn a_ca_file_that_is_wrong_is_traced_to_the_config_map_of_the_words() {
+        let ca = pipeline::spec::CaSpec { config_map: "objects-ca".to_owned(), key: "ca.crt".to_owned() };
+        let read = |ca| Settings::read(&StoreSpec { ca, ..spec("s3://b/") }, Side::Source, &Environment::from([]));
+        let named = |ca| read(ca).unwrap().ca_named();
+        assert_eq!(named(None), "FLEETLOOM_SOURCE_CA or AWS_CA_BUNDLE names it");
+        assert!(named(Some(ca)).ends_with("it is ca.crt of the ConfigMap objects-ca, in the namespace of the Run"));
     }
 
     #[test]
