@@ -1,10 +1,11 @@
 //! Ctrl-C and SIGTERM at many moments: 143, the table as before, and the next run does only what is left.
 
-use crate::words::{change, fleet};
+use crate::words::{SMALL, change, fleet};
 use fleetloom_tests::place::Place;
 use fleetloom_tests::{program, python};
 use rustix::process::Signal;
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,4 +88,18 @@ fn a_signal_at_any_time_leaves_the_version_before_or_the_new_one() {
     }
     program::run(&file).expect(0);
     assert_eq!(place.versions().len(), 2);
+}
+
+#[test]
+fn who_waits_for_a_store_that_never_answers_is_stopped_too() {
+    let (place, silent) = (Place::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let store =
+        format!("url: \"s3://telemetry/\", endpoint: \"http://{}\", pathStyle: true", silent.local_addr().unwrap());
+    let file = place.words(&change(SMALL, "url: archive/", &store)).display().to_string();
+    let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let run = program::start_with(&keys, &["run", "-f", &file]);
+    // From here on it waits for an answer. Left alone it would say after two minutes that there is none, and end with 4.
+    let _asked = silent.accept().unwrap();
+    run.signal(Signal::TERM);
+    run.finish().expect(143).says("asked to stop");
 }

@@ -1,4 +1,5 @@
 //! Stopping when asked: the first SIGINT or SIGTERM sets a flag that the flows look at, the second ends the process at once.
+//! So does time: whoever waits for a store that does not answer looks at no flag.
 
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
@@ -7,6 +8,11 @@ use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
+
+/// How long after the first signal the process ends at the latest. A pod is killed 30 s after it: ending before that costs no
+/// try, and all that stays behind are files that no report names.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether somebody asked us to stop. Clones share the flag.
 #[derive(Debug, Clone, Default)]
@@ -32,11 +38,20 @@ impl Stop {
         thread::Builder::new().name("signals".into()).spawn(move || {
             for _ in signals.forever() {
                 if stop.0.swap(true, Ordering::Relaxed) {
-                    std::process::exit(Exit::Stopped as i32);
+                    end();
                 }
                 console.say("asked to stop; once more ends at once");
+                thread::spawn(|| {
+                    thread::sleep(PATIENCE);
+                    end();
+                });
             }
         })?;
         Ok(())
     }
+}
+
+/// Ends the process, whatever it is doing: as safe as being killed.
+fn end() -> ! {
+    std::process::exit(Exit::Stopped as i32)
 }

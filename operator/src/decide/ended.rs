@@ -105,7 +105,9 @@ fn commit(mut draft: Draft<'_>, end: &End) -> Decision {
     }
     // Whether memory was what they lacked is asked again when the commit does not tolerate it.
     let reason = if end.memory { Reason::MemoryExceeded } else { Reason::ShardsEnded };
-    draft.say(Said::no(ConditionType::Running, reason, ""));
+    // The commit knows which shards have no rows, and of those that were never tried to the end not why.
+    let why = failed(end).map_or_else(String::new, |failed| failed.sentence.clone());
+    draft.say(Said::no(ConditionType::Running, reason, why));
     draft.begin(Act::Commit);
     written(draft, Note::new(Reason::ShardsEnded, "the shard Job has ended; the version is being committed"))
 }

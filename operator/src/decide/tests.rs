@@ -250,12 +250,13 @@ fn shards_that_failed_in_every_try_are_the_commits_to_judge() {
         at: NOW,
         completed_indexes: "0-15".into(),
         failed_indexes: "16".into(),
-        message: None,
+        message: Some(fault(70, "a bug: the log says which")),
         memory: false,
         code: Some(70),
     });
     let run = after(&run, decide(&run, &under_way(ended), NOW));
     assert_eq!(run.status.phase, Phase::Committing);
+    assert_eq!(told(&run, ConditionType::Running).message, "a bug: the log says which");
     let shards = run.status.shards.unwrap();
     assert_eq!((shards.failed, shards.failed_indexes.as_str(), shards.progress.as_str()), (2, "16", "38/40"));
 }

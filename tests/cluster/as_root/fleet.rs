@@ -2,12 +2,10 @@
 //! that every table of it has to have.
 
 use super::field::Field;
+use super::twin::SMALL;
 use fleetloom_tests::words::change;
 use fleetloom_tests::{program, python};
 use std::fs;
-
-/// Resources of small pods: several fit on a node of two cores.
-const SMALL: &str = "resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}";
 
 /// A schedule that never comes, for what it says about Runs at the same time.
 pub(super) const NEVER: &str = "cron: [\"0 0 1 1 *\"], suspend: true";

@@ -1,7 +1,7 @@
 //! Runs through their whole life on a real node: a real kubelet starts our real image, and the operator from the chart drives.
 //! What becomes of every single call of the operator is in its own tests.
 
-use super::field::{Field, OPERATOR, condition, helm};
+use super::field::{Field, OPERATOR, chart, condition};
 use super::fleet::{Fleet, workers};
 use super::shared;
 use fleetloom_tests::cluster::signal;
@@ -98,7 +98,7 @@ fn a_run_is_suspended_resumed_and_scaled_and_an_upgrade_of_the_operator_disturbs
     patch(r#"{"spec":{"suspend":false}}"#);
     field.kubectl.run(&["scale", "run/slow", "--replicas=2"]).unwrap();
     let job = field.kubectl.until("job", "slow-1-shards", |job| job["spec"]["parallelism"] == 2).unwrap();
-    helm(&["upgrade", "fleetloom", "--set", "podAnnotations.upgrade=now", "--wait", "--timeout", "120s"]);
+    chart(shared(), &["upgrade", "fleetloom", "--set", "podAnnotations.upgrade=now", "--wait", "--timeout", "120s"]);
     field.complete("slow");
     let after = field.kubectl.get("job", "slow-1-shards").unwrap().expect("it is there");
     assert_eq!(after["metadata"]["uid"], job["metadata"]["uid"], "nothing restarts");
@@ -145,7 +145,7 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
 }
 
 /// An archive of one object of as many lines, whose texts of 1 KB a worker holds all at once: they are one robot's.
-fn one_object(field: &Field, lines: u64) {
+fn one_object(field: &Field<'_>, lines: u64) {
     let filler = "x".repeat(960);
     let line = |n: u64| format!("{{\"ts\": {}, \"v\": {n}, \"filler\": \"{filler}\"}}\n", 1_714_564_800_000 + n * 10);
     let text: String = (0..lines).map(line).collect();

@@ -87,6 +87,11 @@ impl Cluster {
         self.space.marks()
     }
 
+    /// This machine, as pods see it.
+    pub const fn machine(&self) -> Ipv4Addr {
+        self.space.network().machine()
+    }
+
     /// Gives an image to the node. Pods take it with `imagePullPolicy: Never`, or any policy but `Always`.
     ///
     /// Errors: containerd does not take it.
@@ -94,9 +99,9 @@ impl Cluster {
         self.marks().import(&image.tar)
     }
 
-    /// Gives an image that the node has a second name.
+    /// Gives an image of the node another name too.
     ///
-    /// Errors: the node does not have it.
+    /// Errors: the node has no such image, or has one of that name.
     pub fn tag(&self, image: &Image, name: &str) -> Result<()> {
         let mut command = ctr(self.folder())?;
         done(command.args(["--namespace", "k8s.io", "images", "tag", &image.name, name])).map(drop)
