@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -147,6 +147,15 @@ impl Running {
             stdout: self.stdout.recv().unwrap_or_default(),
             stderr: self.stderr.recv().unwrap_or_default(),
             elapsed: ended - self.started,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nobody has waited for it yet: its number is still its own.
+        if matches!(self.ended.try_recv(), Err(TryRecvError::Empty)) {
+            let _gone = kill_process(self.pid, Signal::KILL);
         }
     }
 }
