@@ -153,9 +153,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Whoever was waited for is gone, and its number may be another's.
+        // Nobody has waited for it yet: its number is still its own.
         if matches!(self.ended.try_recv(), Err(TryRecvError::Empty)) {
-            self.signal(Signal::KILL);
+            let _gone = kill_process(self.pid, Signal::KILL);
         }
     }
 }
