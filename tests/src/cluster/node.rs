@@ -87,11 +87,6 @@ impl Cluster {
         self.space.marks()
     }
 
-    /// This machine, as pods see it.
-    pub const fn machine(&self) -> Ipv4Addr {
-        self.space.network().machine()
-    }
-
     /// Gives an image to the node. Pods take it with `imagePullPolicy: Never`, or any policy but `Always`.
     ///
     /// Errors: containerd does not take it.
