@@ -118,13 +118,9 @@ pub(crate) async fn degraded<K: Judged>(context: &Context, object: &K, note: &No
         let degraded = Said::yes(ConditionType::Degraded, note.reason, note.message.clone());
         set(said.told_mut(), degraded, object.meta().generation, context.now());
         said.fit();
-        match replace(context, said).await {
-            // Looked at again for that, it would not be after a pause.
-            Ok(written) => context.own.wrote(&written),
-            Err(error) => {
-                tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
-                return;
-            }
+        if let Err(error) = replace(context, said).await {
+            tracing::debug!(reason = %error.step.reason(), "the condition Degraded was not written");
+            return;
         }
     }
     tell(context, &object.object_ref(&()), note).await;
@@ -138,7 +134,7 @@ pub(crate) async fn recovered<K: Judged>(context: &Context, object: &K) -> Resul
     let mut said = object.clone();
     let recovered = Said::no(ConditionType::Degraded, Reason::Recovered, "");
     set(said.told_mut(), recovered, object.meta().generation, context.now());
-    replace(context, said).await.map(|written| context.own.wrote(&written))
+    replace(context, said).await.map(|_| ())
 }
 
 /// Tells an event. A lost one is no harm: conditions say the same.
