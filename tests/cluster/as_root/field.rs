@@ -243,7 +243,7 @@ pub(super) struct Hands {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// Waits for that right.
+/// Waits for that right. After a field is made: the first one has the operator installed, which needs it too.
 pub(super) fn hands_on() -> Hands {
     static HANDS_ON: Mutex<()> = Mutex::new(());
     Hands { _alone: HANDS_ON.lock().unwrap_or_else(PoisonError::into_inner) }

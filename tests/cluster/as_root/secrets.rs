@@ -1,6 +1,7 @@
-//! Who holds the keys of the buckets, and where none may ever be seen; whom a pod believes that it speaks to a bucket.
+//! Who holds the keys of the buckets, and where none may ever be seen; whom a pod believes to be a bucket; what the operator tells on
+//! which of its ports.
 
-use super::field::{Field, OPERATOR, condition};
+use super::field::{Field, OPERATOR, condition, hands_on};
 use super::fleet::{Fleet, workers};
 use super::shared;
 use fleetloom_tests::bucket::Certificate;
@@ -58,25 +59,63 @@ fn runs_that_fail_with_what_a_store_says_tell_what_to_do_and_no_key() {
     field.keeps_secrets(&[UNKNOWN.0, UNKNOWN.1]);
 }
 
+/// The operator's pod.
+fn operator(field: &Field) -> Value {
+    let pods = field.kubectl.within(OPERATOR).list("pod", "app.kubernetes.io/name=fleetloom-operator");
+    let is_up = |pod: &Value| pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
+    pods.expect("pods can be listed").into_iter().find(is_up).expect("an operator is at work")
+}
+
+/// The whole answer to a GET on a pod's network.
+fn asked(pod: &Value, at: &str, path: &str) -> String {
+    let (host, port) = at.split_once(':').expect("a host and a port");
+    let ask = format!(
+        "exec 3<>/dev/tcp/{host}/{port}; \
+         printf 'GET {path} HTTP/1.1\\r\\nHost: {at}\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3"
+    );
+    on_network(pod, &["bash", "-c", &ask]).unwrap_or_else(|error| panic!("{at}{path}: {error}"))
+}
+
+/// The status of an answer.
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
 #[test]
 fn a_bucket_says_403_to_the_operator_which_has_no_key() {
     let field = Field::new("keyless");
-    let pods = field.kubectl.within(OPERATOR).list("pod", "app.kubernetes.io/name=fleetloom-operator").unwrap();
-    let is_up = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
-    let pod = pods.iter().find(is_up).expect("an operator is at work");
-    let variables = variables(pod).unwrap();
+    // Nobody takes it away meanwhile.
+    let _hands = hands_on();
+    let pod = operator(&field);
+    let variables = variables(&pod).unwrap();
     assert!(variables.iter().any(|variable| variable.starts_with("WORKER_IMAGE=")), "{variables:?}");
     let named = variables.iter().find(|variable| variable.contains("AWS") || variable.contains("SECRET"));
     assert_eq!(named, None, "no key in its environment");
     let at = shared().store().endpoint().replace("http://", "");
-    let (host, port) = at.split_once(':').expect("a host and a port");
     for path in ["/telemetry?list-type=2", "/features?list-type=2", "/"] {
-        let ask = format!(
-            "exec 3<>/dev/tcp/{host}/{port}; printf 'GET {path} HTTP/1.1\\r\\nHost: {at}\\r\\nConnection: close\\r\\n\\r\\n' >&3; \
-             head -n 1 <&3"
-        );
-        let said = on_network(pod, &["bash", "-c", &ask]).unwrap();
-        assert_eq!(said.split(' ').nth(1), Some("403"), "{path}: {said}");
+        let answer = asked(&pod, &at, path);
+        assert_eq!(status(&answer), "403", "{path}: {answer}");
+    }
+}
+
+#[test]
+fn who_may_read_the_operators_probes_may_not_read_its_metrics() {
+    let field = Field::new("doors");
+    // Nobody takes it away meanwhile.
+    let _hands = hands_on();
+    let pod = operator(&field);
+    for (port, path, code) in [
+        (8080, "/metrics", "200"),
+        (8080, "/healthz", "404"),
+        (8080, "/readyz", "404"),
+        (8081, "/metrics", "404"),
+        (8081, "/healthz", "200"),
+        (8081, "/readyz", "200"),
+    ] {
+        let answer = asked(&pod, &format!("127.0.0.1:{port}"), path);
+        assert_eq!(status(&answer), code, "{port}{path}: {answer}");
+        let tells = answer.contains("fleetloom_oldest_run_seconds{phase=\"Running\"}");
+        assert_eq!(tells, path == "/metrics" && code == "200", "{port}{path}: {answer}");
     }
 }
 
