@@ -3,6 +3,7 @@
 use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::own::Own;
+use crate::pace::Pace;
 use crate::roster::Roster;
 use crate::settle::Settled;
 use kube::Client;
@@ -32,6 +33,8 @@ pub struct Context {
     pub(crate) recorder: Recorder,
     /// What was written here.
     pub(crate) own: Own,
+    /// When the pods of which Job were listed.
+    pub(crate) pods: Pace,
     words: Mutex<HashMap<String, Arc<Settled>>>,
     failures: Mutex<HashMap<String, u32>>,
 }
@@ -48,6 +51,7 @@ impl Context {
             metrics: Arc::new(Metrics::new()),
             runs: OnceLock::new(),
             own: Own::default(),
+            pods: Pace::default(),
             words: Mutex::default(),
             failures: Mutex::default(),
         }

@@ -28,6 +28,7 @@ pub mod moment;
 pub mod observe;
 pub mod others;
 mod own;
+mod pace;
 pub mod quantity;
 pub mod reason;
 pub mod roster;
