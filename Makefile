@@ -37,7 +37,7 @@ test-all: test ## the same, and those that need a second S3 server
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
 
 bench-operator: nodes ## measure the operator before a real API server, and write BENCHMARKS.md: 5 minutes
-	$(CARGO) bench --locked --workspace --bench runs
+	GOGC=400 $(CARGO) bench --locked --workspace --bench runs
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw
