@@ -185,7 +185,7 @@ fn an_operator_whose_watches_stand_still_and_one_whose_do_not_make_each_job_once
         let between = Arc::<Between>::default();
         between.is_still.store(true, Ordering::SeqCst);
         let late = controllers(behind(&between).await, &place);
-        let known = || async { late.context.runs.get().filter(|runs| runs.state().len() == 5).map(|_| ()) };
+        let known = || async { late.context.runs.get().filter(|runs| runs.phases().len() == 5).map(|_| ()) };
         until("the first list is read", known).await;
         let prompt = controllers(context(stage().world.client().await), &place);
         for run in &runs {
