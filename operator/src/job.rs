@@ -87,6 +87,13 @@ pub fn end(job: &Job, how: How, at: Moment, pods: &[Pod]) -> End {
     }
 }
 
+/// Whether pods that are listed are still at work. Once their Job has ended none is, so that the list is an old one.
+pub fn are_at_work(pods: &[Pod]) -> bool {
+    let phase = |pod: &Pod| pod.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default();
+    let is_over = |pod: &Pod| exit(pod).is_some() || ["Succeeded", "Failed"].contains(&phase(pod).as_str());
+    pods.iter().any(|pod| !is_over(pod) && pod.metadata.deletion_timestamp.is_none())
+}
+
 /// How the worker of a pod ended; a container that was started again counts too.
 fn exit(pod: &Pod) -> Option<&ContainerStateTerminated> {
     let worker = worker(pod)?;
@@ -206,6 +213,18 @@ mod tests {
         let tries = how(How::Tries(String::new()));
         assert!(matches!(tries.message, Some(Message::Failed(_))));
         assert_eq!((tries.code, tries.memory), (Some(4), false));
+    }
+
+    #[test]
+    fn a_pod_is_at_work_until_it_has_ended_failed_or_is_being_deleted() {
+        let standing = |phase: &str, deleted: Option<&str>| -> Pod {
+            serde_json::from_value(json!({"metadata": {"deletionTimestamp": deleted}, "status": {"phase": phase}}))
+                .unwrap()
+        };
+        assert!(are_at_work(&[standing("Running", None)]) && are_at_work(&[standing("Pending", None)]));
+        let evicted = standing("Failed", None);
+        let over = [pod(0, "Completed", "", CREATED), evicted, standing("Running", Some(CREATED))];
+        assert!(!are_at_work(&over) && !are_at_work(&[]));
     }
 
     #[test]

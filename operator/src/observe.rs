@@ -238,13 +238,15 @@ pub async fn of_pipeline<T>(
 fn not_older<K: Clone>(list: ObjectList<K>, since: Option<&str>) -> Result<ObjectList<K>, kube::Error> {
     let number = |version: Option<&str>| version.and_then(|version| version.parse::<u64>().ok());
     match (number(list.metadata.resource_version.as_deref()), number(since)) {
-        (Some(listed), Some(since)) if listed < since => {
-            let sentence = "the list is older than what was read before; whatever stands between the operator and the API \
-                            server must not answer lists from a cache";
-            Err(kube::Error::Service(sentence.into()))
-        }
+        (Some(listed), Some(since)) if listed < since => Err(old_list()),
         _ => Ok(list),
     }
+}
+
+fn old_list() -> kube::Error {
+    let sentence = "the list is older than what was read before; whatever stands between the operator and the API server must \
+                    not answer lists from a cache";
+    kube::Error::Service(sentence.into())
 }
 
 /// The Job of an act as it is stored now.
@@ -265,6 +267,10 @@ pub(crate) async fn look(context: &Context, found: &Job, pods: &Api<Pod>, many: 
     if let Some((how, at)) = job::ended(found) {
         let quiet = many && how == How::Complete;
         let pods = if quiet { Vec::new() } else { pods_of(pods, found, many).await? };
+        if job::are_at_work(&pods) {
+            // Without what they say at their end the act would be done again.
+            return Err(old_list()).during(Step::ReadPods);
+        }
         return Ok(JobFact::Ended(job::end(found, how, at, &pods)));
     }
     if found.metadata.deletion_timestamp.is_some() {

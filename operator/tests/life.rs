@@ -202,6 +202,22 @@ async fn a_lost_message_and_a_lost_job_are_made_up_for() {
 }
 
 #[tokio::test]
+async fn an_old_list_of_pods_is_no_lost_message() {
+    let server = world();
+    let operator = server.operator(NOW);
+    look(&operator, "fleet", RUN).await.unwrap();
+    play(&server, inline);
+    let pod = format!("{}/backfill-1-plan-x", fake::PODS);
+    let ended = server.get(&pod).unwrap()["status"].clone();
+    server.change(&pod, |pod| pod["status"] = json!({"phase": "Running"}));
+    let error = look(&operator, "fleet", RUN).await.unwrap_err();
+    assert_eq!((error.step.reason().word(), server.names("jobs").len()), ("ReadPodsFailed", 1));
+    server.change(&pod, |pod| pod["status"] = ended);
+    live(&server, inline).await;
+    assert_eq!((phase(&server).as_str(), server.names("jobs").len()), ("Complete", 1));
+}
+
+#[tokio::test]
 async fn words_that_vanish_are_written_again_unless_they_have_changed() {
     for changed in [false, true] {
         let server = world();

@@ -1,6 +1,7 @@
 //! An API server whose kinds are not those of this operator: one is missing, or is of another version.
 
 use crate::processes::start;
+use crate::real::program::fetch;
 use crate::real::{ARCHIVES, JOBS, PIPELINES, RUNS, World, apply_words, archive, call, pipeline, run};
 use crate::stage::{DEADLINE, context, stage, until};
 use fleetloom_tests::cluster::has_condition;
@@ -9,17 +10,13 @@ use operator::controller::{self, Scope};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::future::pending;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a process is asked.
 const POLL: Duration = Duration::from_millis(100);
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 static BROKEN: OnceLock<World> = OnceLock::new();
 
@@ -28,16 +25,6 @@ static TURN: Mutex<()> = Mutex::new(());
 
 fn world() -> &'static World {
     BROKEN.get_or_init(World::start)
-}
-
-/// What an address of this machine answers, with its head; nothing where nobody listens yet.
-fn fetch(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
 }
 
 /// Waits until that is answered.

@@ -9,6 +9,7 @@
 //! stale.rs      lists of an earlier moment, watches that stand still
 //! wiring.rs     which change is looked at by which controller
 //! lease.rs      two operators, one Lease
+//! rights.rs     the rights of the operator's own manifest
 //! broken.rs     kinds that are missing, and of another version
 //! ```
 
@@ -22,6 +23,7 @@ mod broken;
 mod lease;
 mod points;
 mod processes;
+mod rights;
 mod stage;
 mod stale;
 mod stopped;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 const AT_A_TIME: usize = 8;
 
 /// Most looks of a life: it needs fewer.
-const LOOKS_MAX: usize = 40;
+pub(crate) const LOOKS_MAX: usize = 40;
 
 /// What came of one life, or of several one after the other.
 struct Told {

@@ -1,8 +1,8 @@
 //! One API server for all tests of this program, who plays Jobs on it, and who watches that each is created once.
 
-use crate::real::call::{get, post};
+use crate::real::call::{get, patch, post};
 use crate::real::collector::Collector;
-use crate::real::player::{Fate, Job as Played, Player};
+use crate::real::player::{Fate, Job as Played, Player, finish};
 use crate::real::watch::{Bare, Change, Meta, watch};
 use crate::real::{ARCHIVES, JOBS, MAPS, PIPELINES, RUNS, World, archive, message, pipeline, published, run, timeless};
 use k8s_openapi::NamespaceResourceScope;
@@ -191,6 +191,22 @@ impl Place {
     /// Waits until a Job is over, if it is there.
     pub(crate) async fn over(&self, job: &str) {
         self.until(job, |job: Option<&Job>| job.is_none_or(|job| operator::job::ended(job).is_some())).await;
+    }
+
+    /// Ends the plan Job of a Run where nobody else ends Jobs: its pod published.
+    pub(crate) async fn publish(&self, run: &str) {
+        let name = format!("{run}-1-plan");
+        let has_begun = |job: Option<&Job>| {
+            job.and_then(|job| job.status.as_ref()).is_some_and(|status| status.start_time.is_some())
+        };
+        self.until(&name, has_begun).await;
+        let job: Played = get(&self.client, &format!("{}/{name}", self.path(JOBS))).await.expect("the Job is there");
+        finish(&self.client, &job, &Fate::Done(published())).await.expect("a Job can be ended");
+    }
+
+    /// Changes an object as a person would.
+    pub(crate) async fn change(&self, collection: &str, name: &str, change: &Value) {
+        patch(&self.client, &format!("{}/{name}", self.path(collection)), change).await.expect("a change is taken");
     }
 
     /// How a Run stands, without times, and what there is here.

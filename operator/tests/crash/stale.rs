@@ -1,13 +1,11 @@
 //! What is told late: lists of an earlier moment, from a cache that stands between, and watches that stand still. Only what is read
 //! one by one is true.
 
-use crate::real::player::{self, Fate, Job as Played};
-use crate::real::{JOBS, PIPELINES, RUNS, call, published};
+use crate::real::{JOBS, PIPELINES, RUNS};
 use crate::stage::{Place, context, stage, until};
 use crate::stopped::{self, Stop};
 use crate::wiring::controllers;
 use http::{Method, Request, Response};
-use k8s_openapi::api::batch::v1::Job;
 use kube::Client;
 use kube::client::Body;
 use operator::api::Pipeline;
@@ -73,16 +71,6 @@ async fn behind(between: &Arc<Between>) -> Context {
     context(between.client(stage().world.client().await))
 }
 
-/// Ends the plan Job of a Run, whose pod published.
-async fn end(place: &Place, run: &str) {
-    let name = format!("{run}-1-plan");
-    let has_begun =
-        |job: Option<&Job>| job.and_then(|job| job.status.as_ref()).is_some_and(|status| status.start_time.is_some());
-    place.until(&name, has_begun).await;
-    let job: Played = call::get(&place.client, &format!("{}/{name}", place.path(JOBS))).await.unwrap();
-    player::finish(&place.client, &job, &Fate::Done(published())).await.unwrap();
-}
-
 async fn status(place: &Place, run: &str) -> Value {
     place.get(RUNS, run).await["status"].take()
 }
@@ -101,7 +89,7 @@ async fn no_list_of_yesterday_decides(concurrency: &str) {
     place.run("a").await;
     life::look(&old, here, "a").await.unwrap();
     between.set(true);
-    end(&place, "a").await;
+    place.publish("a").await;
     life::look(&old, here, "a").await.unwrap();
     assert_eq!(status(&place, "a").await["phase"], json!("Complete"));
     // The one that the cache does not know is at work: nothing begins beside it.
@@ -122,7 +110,7 @@ async fn no_list_of_yesterday_decides(concurrency: &str) {
     assert_eq!(place.names(RUNS).await, expected);
     if concurrency == "Forbid" {
         assert_eq!(says(&status(&place, "c").await, "Planned")["reason"], json!("OtherRunActive"));
-        end(&place, "b").await;
+        place.publish("b").await;
         life::look(&old, here, "b").await.unwrap();
         life::look(&old, here, "c").await.unwrap();
     }

@@ -112,11 +112,10 @@ fn an_archive_that_changes_is_judged_and_so_are_the_pipelines_that_read_it() {
     stage().block_on(Box::pin(async {
         let place = stage().place("wiring-words", &json!({})).await;
         let operator = operator(&place).await;
-        let path = format!("{}/ur3", place.path(ARCHIVES));
         for (url, reason) in
             [("s3://elsewhere/", "Accepted"), ("file:///srv/", "WordsRefused"), ("s3://telemetry/ur3/", "Accepted")]
         {
-            call::patch(&place.client, &path, &json!({"spec": {"store": {"url": url}}})).await.unwrap();
+            place.change(ARCHIVES, "ur3", &json!({"spec": {"store": {"url": url}}})).await;
             says(&place, ARCHIVES, "ur3", reason).await;
             says(&place, PIPELINES, "stops", reason).await;
         }

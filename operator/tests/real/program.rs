@@ -86,7 +86,7 @@ impl Drop for Operator {
 }
 
 /// What an address of this machine answers, with its head; nothing where nobody listens yet.
-fn fetch(port: u16, path: &str) -> Option<String> {
+pub(crate) fn fetch(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
