@@ -39,7 +39,7 @@ test-all: test ## the same, and what takes long: a second S3 server, 500 Runs on
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-tests --test long -- --test-threads 1 --nocapture
 
 bench-operator: nodes ## measure the operator before a real API server, and write BENCHMARKS.md: 5 minutes
-	$(CARGO) bench --locked --workspace --bench runs
+	GOGC=400 $(CARGO) bench --locked --workspace --bench runs
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw

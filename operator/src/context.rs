@@ -1,11 +1,12 @@
 //! What the controllers share: a client, a clock, the counts, and the words they have read already.
 
+use crate::api::{Archive, Pipeline};
 use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::own::Own;
 use crate::pace::Pace;
 use crate::roster::Roster;
-use crate::settle::Settled;
+use crate::settle::{self, Settled};
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub struct Context {
     /// When the pods of which Job were listed.
     pub(crate) pods: Pace,
     words: Mutex<HashMap<String, Arc<Settled>>>,
+    checked: Mutex<HashMap<String, Arc<Settled>>>,
     failures: Mutex<HashMap<String, u32>>,
 }
 
@@ -53,6 +55,7 @@ impl Context {
             own: Own::default(),
             pods: Pace::default(),
             words: Mutex::default(),
+            checked: Mutex::default(),
             failures: Mutex::default(),
         }
     }
@@ -69,11 +72,21 @@ impl Context {
 
     /// Keeps words for the next look.
     pub(crate) fn keep_words(&self, settled: Settled) -> Arc<Settled> {
-        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() >= WORDS_MAX {
-            words.clear();
+        kept(&self.words, Arc::new(settled))
+    }
+
+    /// The words of an Archive and a Pipeline as they are now. The same ones are not checked again, which takes milliseconds; those
+    /// that a Run wrote down long ago may have been checked by another version of the operator, and do not count.
+    ///
+    /// Errors: every mistake as a sentence.
+    pub(crate) fn settle(&self, archive: &Archive, pipeline: &Pipeline) -> Result<Arc<Settled>, Vec<String>> {
+        let text = settle::text(archive, pipeline);
+        let known = self.checked.lock().unwrap_or_else(PoisonError::into_inner).get(&settle::hash(&text)).cloned();
+        if let Some(known) = known {
+            return Ok(known);
         }
-        Arc::clone(words.entry(settled.hash.clone()).or_insert_with(|| Arc::new(settled)))
+        let settled = kept(&self.words, Arc::new(settle::settle_text(&text)?));
+        Ok(kept(&self.checked, settled))
     }
 
     /// Counts a failure of an object: how many there were in a row.
@@ -88,4 +101,13 @@ impl Context {
     pub(crate) fn succeeded(&self, object: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
     }
+}
+
+/// Keeps words among others; those that are there already, if they are.
+fn kept(words: &Mutex<HashMap<String, Arc<Settled>>>, settled: Arc<Settled>) -> Arc<Settled> {
+    let mut words = words.lock().unwrap_or_else(PoisonError::into_inner);
+    if words.len() >= WORDS_MAX {
+        words.clear();
+    }
+    Arc::clone(words.entry(settled.hash.clone()).or_insert(settled))
 }

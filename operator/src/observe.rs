@@ -125,8 +125,8 @@ async fn fresh(context: &Context, run: &Run, pipeline: &Pipeline) -> Result<Word
     let Some(archive) = archives.get_opt(name).await.during(Step::ReadArchive)? else {
         return Ok(Words::NoArchive(name.clone()));
     };
-    Ok(match settle::settle(&archive, pipeline) {
-        Ok(settled) => Words::Good(context.keep_words(settled)),
+    Ok(match context.settle(&archive, pipeline) {
+        Ok(words) => Words::Good(words),
         Err(sentences) => Words::Refused(sentences),
     })
 }

@@ -66,13 +66,27 @@ pub struct Workers {
 ///
 /// Errors: every mistake as a sentence, the same as on a laptop.
 pub fn settle(archive: &Archive, pipeline: &Pipeline) -> Result<Settled, Vec<String>> {
-    let text = [
-        document("Archive", &archive.name_any(), &archive.spec),
-        document("Pipeline", &pipeline.name_any(), &pipeline.spec),
-    ]
-    .join("---\n");
-    check(&text)?;
-    read(&text)
+    settle_text(&text(archive, pipeline))
+}
+
+/// Both, written down and not checked yet.
+pub fn text(archive: &Archive, pipeline: &Pipeline) -> String {
+    let archive = document("Archive", &archive.name_any(), &archive.spec);
+    let pipeline = document("Pipeline", &pipeline.name_any(), &pipeline.spec);
+    [archive, pipeline].join("---\n")
+}
+
+/// Checks what [`text`] wrote down.
+///
+/// Errors: as [`settle`].
+pub fn settle_text(text: &str) -> Result<Settled, Vec<String>> {
+    check(text)?;
+    read(text)
+}
+
+/// The hash by which words are known.
+pub fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 /// Checks an Archive alone.
@@ -101,7 +115,7 @@ pub fn read(text: &str) -> Result<Settled, Vec<String>> {
     };
     Ok(Settled {
         text: text.to_owned(),
-        hash: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        hash: hash(text),
         name,
         source: archive.store,
         result: pipeline.result.store,

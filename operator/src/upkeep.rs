@@ -17,6 +17,7 @@ use crate::timetable::{Need, PipelineFacts, RunSeen, decide, is_poll_failing, ma
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Resource, ResourceExt};
+use std::sync::Arc;
 
 /// Most decisions of one look.
 const NEEDS_MAX: usize = 32;
@@ -46,7 +47,7 @@ pub async fn look(context: &Context, namespace: &str, name: &str) -> Result<Opti
 
 async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>, Error> {
     let mut before: Option<Need> = None;
-    let mut known: Option<(PipelineFacts, Option<Settled>)> = None;
+    let mut known: Option<(PipelineFacts, Option<Arc<Settled>>)> = None;
     for _ in 0..NEEDS_MAX {
         if pipeline.metadata.deletion_timestamp.is_some() {
             return Ok(None);
@@ -63,7 +64,7 @@ async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>
         }
         before = Some(need.clone());
         let only_told = matches!(need, Need::Write(..));
-        if let Some(again) = Box::pin(meet(context, pipeline, settled.as_ref(), need)).await? {
+        if let Some(again) = Box::pin(meet(context, pipeline, settled.as_deref(), need)).await? {
             return Ok(again);
         }
         if only_told {
@@ -77,15 +78,15 @@ async fn go_on(context: &Context, pipeline: &mut Pipeline) -> Result<Option<i64>
 /// ended with that.
 fn still_known(
     facts: PipelineFacts,
-    settled: Option<Settled>,
+    settled: Option<Arc<Settled>>,
     pipeline: &Pipeline,
-) -> Option<(PipelineFacts, Option<Settled>)> {
+) -> Option<(PipelineFacts, Option<Arc<Settled>>)> {
     let status = pipeline.status.clone().unwrap_or_default();
     let is_same = status.poll == facts.status.poll && pipeline.metadata.generation == facts.generation;
     is_same.then(|| (PipelineFacts { status, ..facts }, settled))
 }
 
-async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts, Option<Settled>), Error> {
+async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts, Option<Arc<Settled>>), Error> {
     let namespace = pipeline.namespace().unwrap_or_default();
     let archives: Api<Archive> = Api::namespaced(context.client.clone(), &namespace);
     let archive = archives.get_opt(&pipeline.spec.0.archive).await.during(Step::ReadArchive)?;
@@ -95,7 +96,7 @@ async fn facts(context: &Context, pipeline: &Pipeline) -> Result<(PipelineFacts,
             Err((Reason::ArchiveMissing, message))
         }
         Some(archive) => {
-            settle::settle(archive, pipeline).map_err(|sentences| (Reason::WordsRefused, sentences.join("\n")))
+            context.settle(archive, pipeline).map_err(|sentences| (Reason::WordsRefused, sentences.join("\n")))
         }
     };
     let uid = pipeline.uid().unwrap_or_default();

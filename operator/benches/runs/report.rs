@@ -44,10 +44,11 @@ fn between(page: &str, section: &str) -> String {
 
 fn section(found: &[Measured]) -> String {
     let Machine { processor, cores, memory_gib, linux, kubernetes, etcd, operator, date } = Machine::this();
+    let garbage = std::env::var("GOGC").unwrap_or_else(|_| "100".into());
     let mut text = format!(
         "## Operator\n\n\
          `make bench-operator`, {date}: one operator {operator} as a process of its own, with the rights of its service account, before\n\
-         an API server ({kubernetes}) and etcd ({etcd}, which does not wait for its disk); the benchmark plays the Job controller and the\n\
+         an API server ({kubernetes}) and etcd ({etcd}), which does not wait for its disk (both with GOGC={garbage}); the benchmark plays the Job controller and the\n\
          pods, whose work takes no time. Each Run has a Pipeline of its own. All of it shares {cores} cores ({processor}, {memory_gib} GiB,\n\
          Linux {linux}).\n\n"
     );
