@@ -1,9 +1,15 @@
 //! Tests on a whole node. They share one, which ends with this process; those about its end start their own.
 
+mod again;
+mod changes;
 mod field;
+mod install;
 mod life;
+mod limits;
 mod node;
+mod partial;
 mod runs;
+mod twin;
 mod worker;
 
 use fleetloom_tests::cluster::{Cluster, Image, Images};

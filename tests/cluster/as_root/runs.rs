@@ -1,8 +1,9 @@
 //! Runs through their whole life on a real node: a real kubelet starts our real image, and the operator from the chart drives.
 //! What becomes of every single call of the operator is in its own tests.
 
-use super::field::{Field, OPERATOR, condition, helm};
+use super::field::{Field, OPERATOR, chart, condition};
 use super::shared;
+use super::twin::{SMALL, Twin};
 use fleetloom_tests::cluster::signal;
 use fleetloom_tests::pack;
 use fleetloom_tests::program;
@@ -10,35 +11,13 @@ use fleetloom_tests::python;
 use fleetloom_tests::words::{change, example};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::fs;
 
-/// Resources of small pods: several fit on a node of two cores.
-const SMALL: &str = "resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 256Mi}}";
-
-/// The fleet of the simulator in the field: its words there, and the digest that its table has on this machine.
-fn fleet(field: &Field, robots: u32, hours: u32, workers: &str) -> (String, String) {
-    let out = field.place.path("fleet");
-    let (robots, hours) = (robots.to_string(), hours.to_string());
-    let out = out.display().to_string();
-    program::fleetloom(&["simulate", "--robots", &robots, "--hours", &hours, "--seed", "5", "--out", &out]).expect(0);
-    let file = field.place.path("fleet/fleetloom.yaml");
-    let words = fs::read_to_string(&file).expect("the words");
-    let words = change(&words, "\n  result:", "\n  shards: {bytes: 1Mi}\n  result:");
-    fs::write(&file, &words).expect("files can be written");
-    program::run(&file).expect(0);
-    let archive = field.archive(&field.place.path("fleet/archive"));
-    let words = change(&words, "url: archive/", &archive);
-    let words = change(&words, "url: result/", &field.result("fleet"));
-    let words = change(&words, "\n  result:", &format!("\n  workers: {{{workers}, {SMALL}}}\n  result:"));
-    field.kubectl.apply(&words).unwrap_or_else(|error| panic!("{error}"));
-    (pipeline_of(&words), python::digest(&field.place.path("fleet/result")))
-}
-
-/// The name of the (last) Pipeline of some words.
-fn pipeline_of(words: &str) -> String {
-    let after = words.rsplit("kind: Pipeline").next().expect("a Pipeline");
-    let name = after.split("name: ").nth(1).expect("a name");
-    name.split(['}', '\n', ',']).next().expect("a name").trim().to_owned()
+/// The fleet of the simulator in the field: its Pipeline there, and the digest that its table has on this machine.
+fn fleet(field: &Field<'_>, robots: u32, hours: u32, workers: &str) -> (String, String) {
+    let twin = Twin::fleet(field, "fleet", (robots, hours), "shards: {bytes: 1Mi}");
+    let whole = twin.here(&[]);
+    twin.apply(&format!("{workers}, {SMALL}"));
+    (twin.name.to_owned(), whole)
 }
 
 fn done(run: &Value) -> u64 {
@@ -120,7 +99,7 @@ fn a_run_is_suspended_resumed_and_scaled_and_an_upgrade_of_the_operator_disturbs
     patch(r#"{"spec":{"suspend":false}}"#);
     field.kubectl.run(&["scale", "run/slow", "--replicas=2"]).unwrap();
     let job = field.kubectl.until("job", "slow-1-shards", |job| job["spec"]["parallelism"] == 2).unwrap();
-    helm(&["upgrade", "fleetloom", "--set", "podAnnotations.upgrade=now", "--wait", "--timeout", "120s"]);
+    chart(shared(), &["upgrade", "fleetloom", "--set", "podAnnotations.upgrade=now", "--wait", "--timeout", "120s"]);
     field.complete("slow");
     let after = field.kubectl.get("job", "slow-1-shards").unwrap().expect("it is there");
     assert_eq!(after["metadata"]["uid"], job["metadata"]["uid"], "nothing restarts");
@@ -166,7 +145,7 @@ fn workers_that_are_killed_stopped_and_evicted_cost_tries_and_no_row() {
 }
 
 /// An archive of one object of as many lines, whose texts of 1 KB a worker holds all at once: they are one robot's.
-fn one_object(field: &Field, lines: u64) {
+fn one_object(field: &Field<'_>, lines: u64) {
     let filler = "x".repeat(960);
     let line = |n: u64| format!("{{\"ts\": {}, \"v\": {n}, \"filler\": \"{filler}\"}}\n", 1_714_564_800_000 + n * 10);
     let text: String = (0..lines).map(line).collect();

@@ -132,6 +132,19 @@ impl Kubectl {
         waited.map_err(|error| Trouble::new(format!("{error}; it is {last}")))
     }
 
+    /// Waits until a resource is not there, whoever removes it.
+    ///
+    /// Errors: it is still there at the deadline; the resource as it is.
+    pub fn until_gone(&self, kind: &str, name: &str) -> Result<()> {
+        let mut last = String::new();
+        let waited = wait::until(&format!("{kind}/{name} is gone"), DEADLINE, POLL, || {
+            let found = self.get(kind, name)?;
+            last = found.as_ref().map_or_else(String::new, Value::to_string);
+            Ok(found.is_none().then_some(()))
+        });
+        waited.map_err(|error| Trouble::new(format!("{error}; it is {last}")))
+    }
+
     fn call(&self, arguments: &[&str], stdin: &str) -> Result<Output> {
         let mut command = Command::new(&self.program);
         command.args(["--namespace", &self.namespace]).args(arguments).env("KUBECONFIG", &self.kubeconfig);

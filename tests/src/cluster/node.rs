@@ -9,7 +9,7 @@ use super::space::{Marks, Space, done};
 use super::words::{self, NODE};
 use super::{Kubectl, On, Result, Trouble, folder, kubectl, programs, wait};
 use crate::bucket::{Server, Versions};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -82,11 +82,24 @@ impl Cluster {
         self.space.marks()
     }
 
+    /// This machine, as pods see it.
+    pub const fn machine(&self) -> Ipv4Addr {
+        self.space.network().machine()
+    }
+
     /// Gives an image to the node. Pods take it with `imagePullPolicy: Never`, or any policy but `Always`.
     ///
     /// Errors: containerd does not take it.
     pub fn import(&self, image: &Image) -> Result<()> {
         self.marks().import(&image.tar)
+    }
+
+    /// Gives an image of the node another name too.
+    ///
+    /// Errors: the node has no such image, or has one of that name.
+    pub fn tag(&self, image: &Image, name: &str) -> Result<()> {
+        let mut command = ctr(self.folder())?;
+        done(command.args(["--namespace", "k8s.io", "images", "tag", &image.name, name])).map(drop)
     }
 
     /// Ends it, and waits until nothing of it is left; how long that took.
