@@ -99,7 +99,6 @@ fn started_once_a_minute(field: &Field<'_>, first: u64, back: u64) {
     let last = *minutes.last().expect("there is one");
     assert!(minutes[0] >= first && last > back && last <= minute(), "{minutes:?} from {first}, back in {back}");
     assert_eq!(minutes.len() as u64 + missed, last - first + 1, "{minutes:?} from {first}, {missed} missed");
-    println!("Runs in the minutes {minutes:?}, {missed} missed");
 }
 
 /// A schedule of every minute that is suspended after its first Run, of which nothing is kept; the minute from which on it is,

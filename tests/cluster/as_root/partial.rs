@@ -3,6 +3,7 @@
 use super::field::{Field, condition};
 use super::twin::{SMALL, Twin};
 use serde_json::{Value, json};
+use std::thread;
 
 /// Pods with the least memory that a worker starts with.
 const TINY: &str = "resources: {requests: {cpu: 100m, memory: 128Mi}, limits: {memory: 128Mi}}";
@@ -13,7 +14,16 @@ fn planned(run: &Value) -> [u64; 3] {
 }
 
 #[test]
-fn failed_shards_are_refused_by_the_gate_or_tolerated_and_a_later_run_computes_only_those() {
+fn failed_shards_are_refused_tolerated_or_mended_and_one_that_lacks_memory_is_cut() {
+    // Side by side, for much of it is waiting.
+    thread::scope(|scope| {
+        scope.spawn(refused_tolerated_and_mended);
+        scope.spawn(cut_and_given_twice_as_much);
+    });
+}
+
+/// Shards that fail in every try; the Run after that computes them alone.
+fn refused_tolerated_and_mended() {
     let field = Field::new("partial");
     let twin = Twin::lines(&field, "days", "");
     // What the second Run will have of the month, and then all of it. With the days before and after, into which observations
@@ -60,8 +70,8 @@ fn failed_shards_are_refused_by_the_gate_or_tolerated_and_a_later_run_computes_o
     assert_eq!(twin.there(), whole);
 }
 
-#[test]
-fn a_day_that_takes_too_much_memory_is_cut_and_given_twice_as_much_and_no_row_is_another() {
+/// Days that take more memory than a worker has.
+fn cut_and_given_twice_as_much() {
     let field = Field::new("halves");
     // A day of a robot is a shard, and no worker of 128Mi can hold it.
     let twin = Twin::fleet(&field, "fleet", (1, 48), "");
@@ -78,7 +88,8 @@ fn a_day_that_takes_too_much_memory_is_cut_and_given_twice_as_much_and_no_row_is
     );
     let splits = field.published(twin.name).join("_fleetloom/splits");
     assert!(splits.read_dir().is_ok_and(|mut parts| parts.next().is_some()), "no shard was cut");
-    let events = field.kubectl.run(&["get", "events", "--field-selector=reason=MoreMemory", "-o", "name"]).unwrap();
+    let events = field.kubectl.run(&["get", "events", "--field-selector=reason=MoreMemory", "-o", "name"]);
+    let events = events.expect("events can be listed");
     assert!(!events.is_empty(), "{}", field.told());
     assert_eq!(twin.there(), whole);
 }
