@@ -32,6 +32,7 @@
 //! image.rs      images from folders and from the Containerfile
 //! kubectl.rs    calls with typed results
 //! pods.rs       processes of pods: signals, variables, their network
+//! signals.rs    parts of a node, to be signalled
 //! traces.rs     what of a node could be left on a machine
 //! ```
 
@@ -47,6 +48,7 @@ mod node;
 mod part;
 mod pods;
 mod programs;
+mod signals;
 mod space;
 mod traces;
 mod wait;

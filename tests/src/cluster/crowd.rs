@@ -115,6 +115,8 @@ fn controllers_of(program: &Path, memory: &Memory) -> Command {
     command.args(["--controllers", &CONTROLLERS.join(","), "--leader-elect=false", "--secure-port=0"]);
     command.args(["--kube-api-qps=2000", "--kube-api-burst=4000", "--concurrent-job-syncs=20"]);
     command.arg("--terminated-pod-gc-threshold=0");
+    // By default it would look for plugins below /usr, and make that folder of the machine's.
+    command.arg("--flex-volume-plugin-dir").arg(memory.folder.join("volume-plugins"));
     command
 }
 
