@@ -32,9 +32,11 @@ test-local: build ## run every test that needs no root, with what is there
 	$(CARGO) test --release --locked --workspace --no-fail-fast -- --skip as_root::
 	@echo "Left out are the tests on a Kubernetes node, which need root: make test runs them."
 
-test-all: test ## the same, and those that need a second S3 server
+test-all: test ## the same, and what takes long: a second S3 server, 500 Runs on 50 simulated nodes
 	.ci/server minio
+	.ci/kubernetes kwok
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
+	$(CARGO) test --release --locked -p fleetloom -p fleetloom-tests --test long -- --test-threads 1 --nocapture
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw

@@ -1,7 +1,8 @@
-//! A real Kubernetes on this machine, for tests: either its memory alone or a whole node that runs pods.
+//! A real Kubernetes on this machine, for tests: its memory alone, a whole node that runs pods, or many nodes that only say so.
 //!
 //! ```text
 //!  ControlPlane              etcd ── API server                                     127.0.0.1, needs no root
+//!  Crowd       the same and  controllers, scheduler, kwok as every node's kubelet    127.0.0.1, needs no root
 //!  Cluster     the same and  controllers, scheduler, containerd ── kubelet, kube-proxy, an S3 server
 //!
 //!    this machine                        namespaces of the node's own (mounts, network, processes)
@@ -24,6 +25,7 @@
 //! address.rs    which addresses are free
 //! authority.rs  certificates and kubeconfigs
 //! control.rs    etcd and the API server
+//! crowd.rs      nodes that only say that they run pods
 //! node.rs       everything else
 //! words.rs      the configuration files of the node's parts
 //! image.rs      images from folders and from the Containerfile
@@ -35,6 +37,7 @@
 mod address;
 mod authority;
 mod control;
+mod crowd;
 mod folder;
 mod image;
 mod kubectl;
@@ -48,6 +51,7 @@ mod wait;
 mod words;
 
 pub use control::ControlPlane;
+pub use crowd::Crowd;
 pub use folder::empty;
 pub use image::{Image, Images};
 pub use kubectl::{Kubectl, has_condition};

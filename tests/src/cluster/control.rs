@@ -8,6 +8,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Until the API server answers: some 5 s on two idle cores.
@@ -18,6 +19,9 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// Starts on this machine: another process may take a free port first.
 const STARTS: u32 = 3;
+
+/// The API server's program.
+pub(super) const API: &str = "kube-apiserver";
 
 /// Addresses of services, one for all clusters: nobody outside a node speaks to them.
 pub(super) const SERVICES: &str = "10.96.0.0/16";
@@ -35,19 +39,7 @@ impl ControlPlane {
     ///
     /// Errors: a program is missing, or does not come up.
     pub fn start() -> Result<Self> {
-        let mut why = Trouble::new("no start");
-        for _ in 0..STARTS {
-            let folder = folder::make()?;
-            let ports = Ports::free()?;
-            let place = Place { folder: &folder, at: Ipv4Addr::LOCALHOST, ports, space: None };
-            let mut memory = Memory::start(&place).inspect_err(|_| removed(&folder))?;
-            match memory.wait() {
-                Ok(()) => return Ok(Self { memory }),
-                Err(error) if error.to_string().contains("address already in use") => why = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(why)
+        Ok(Self { memory: Memory::alone()? })
     }
 
     /// `kubectl` as one who may do everything.
@@ -126,17 +118,38 @@ pub(super) struct Memory {
     pub(super) server: String,
     /// As one who may do everything.
     pub(super) kubectl: Kubectl,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     etcd: Part,
-    api: Part,
+    api: Mutex<Part>,
+    /// How the API server is started.
+    command: Command,
 }
 
 impl Memory {
+    /// Starts both on this machine, in a new folder; the API server answers.
+    ///
+    /// Errors: a program is missing, or does not come up.
+    pub(super) fn alone() -> Result<Self> {
+        let mut why = Trouble::new("no start");
+        for _ in 0..STARTS {
+            let folder = folder::make()?;
+            let ports = Ports::free()?;
+            let place = Place { folder: &folder, at: Ipv4Addr::LOCALHOST, ports, space: None };
+            let mut memory = Self::start(&place).inspect_err(|_| removed(&folder))?;
+            match memory.wait() {
+                Ok(()) => return Ok(memory),
+                Err(error) if error.to_string().contains("address already in use") => why = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(why)
+    }
+
     /// Starts both. The API server asks for etcd until it is there.
     ///
     /// Errors: a program is missing.
     pub(super) fn start(place: &Place<'_>) -> Result<Self> {
-        let programs = [programs::find("etcd")?, programs::find("kube-apiserver")?];
+        let programs = [programs::find("etcd")?, programs::find(API)?];
         let logs = folder::inner(place.folder, "logs")?;
         let authority = Authority::new(place.folder)?;
         let server = format!("https://{}:{}", place.at, place.ports.api);
@@ -144,14 +157,24 @@ impl Memory {
         authority.server("api-server", &who, place.at)?;
         authority.client("kubelet-client", &Who::API_SERVER, &server)?;
         let kubectl = Kubectl::new(&authority.client("admin", &Who::ADMIN, &server)?)?;
-        let [etcd, api] = [etcd(&programs[0], place), api(&programs[1], place, &authority)];
+        let [etcd, command] = [etcd(&programs[0], place), api(&programs[1], place, &authority)];
         let start = |name, command: &Command, remove| match place.space {
             None => Part::guarded(name, command, &logs, remove),
             Some(space) => Part::inside(name, space.enter(command), &logs),
         };
         let etcd = start("etcd", &etcd, Some(place.folder))?;
-        let api = start("kube-apiserver", &api, None)?;
-        Ok(Self { authority, server, kubectl, folder: place.folder.to_owned(), etcd, api })
+        let api = Mutex::new(start(API, &command, None)?);
+        Ok(Self { authority, server, kubectl, folder: place.folder.to_owned(), etcd, api, command })
+    }
+
+    /// Starts the API server of a node again, which was killed.
+    ///
+    /// Errors: the one before does not end, or it cannot be started.
+    pub(super) fn start_api_again(&self, space: &Space) -> Result<()> {
+        let mut api = self.api.lock().unwrap_or_else(PoisonError::into_inner);
+        api.stop()?;
+        *api = Part::inside(API, space.enter(&self.command), &self.folder.join("logs"))?;
+        Ok(())
     }
 
     /// Waits until the API server answers.
@@ -163,7 +186,7 @@ impl Memory {
             let ready = self.kubectl.raw("/readyz").is_ok();
             Ok((ready && self.kubectl.get("namespace", "default").is_ok_and(|found| found.is_some())).then_some(()))
         });
-        waited.map_err(|error| Trouble::new(format!("{error}\n{}", self.api.said())))
+        waited.map_err(|error| Trouble::new(format!("{error}\n{}", self.api().said())))
     }
 
     /// Insists that both are still running.
@@ -171,14 +194,18 @@ impl Memory {
     /// Errors: one ended; the last lines of its log.
     pub(super) fn alive(&mut self) -> Result<()> {
         self.etcd.alive()?;
-        self.api.alive()
+        self.api().alive()
+    }
+
+    fn api(&mut self) -> &mut Part {
+        self.api.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends both.
     ///
     /// Errors: one does not end.
     pub(super) fn end(&mut self) -> Result<()> {
-        let ended = self.api.stop().and(self.etcd.stop());
+        let ended = self.api().stop().and(self.etcd.stop());
         removed(&self.folder);
         ended
     }
@@ -220,8 +247,13 @@ fn api(program: &Path, place: &Place<'_>, authority: &Authority) -> Command {
     }
     match place.space {
         Some(_) => command.args(["--enable-admission-plugins", "NodeRestriction"]),
-        // Nothing makes service accounts, and no pod reaches 127.0.0.1.
-        None => command.args(["--disable-admission-plugins", "ServiceAccount", "--endpoint-reconciler-type", "none"]),
+        // Nothing makes service accounts, nor takes from a node the taint that it begins with, and no pod reaches 127.0.0.1.
+        None => command.args([
+            "--disable-admission-plugins",
+            "ServiceAccount,TaintNodesByCondition",
+            "--endpoint-reconciler-type",
+            "none",
+        ]),
     };
     command
 }

@@ -13,6 +13,9 @@ const DEADLINE: Duration = Duration::from_secs(180);
 /// How often it is asked. A call takes some 50 ms of a core.
 const POLL: Duration = Duration::from_millis(200);
 
+/// How often a list is asked for, which may be of hundreds.
+const POLL_LIST: Duration = Duration::from_secs(2);
+
 /// `kubectl` as one user of one cluster, in one namespace.
 #[derive(Debug, Clone)]
 pub struct Kubectl {
@@ -132,11 +135,45 @@ impl Kubectl {
         waited.map_err(|error| Trouble::new(format!("{error}; it is {last}")))
     }
 
-    fn call(&self, arguments: &[&str], stdin: &str) -> Result<Output> {
+    /// Waits until there are at least so many resources of a kind with these labels and each `holds`, and gives them. A call
+    /// that fails is made again. For many, or what takes long: the deadline is the caller's.
+    ///
+    /// Errors: it is not so before the deadline; the first of those that do not hold.
+    pub fn until_each(
+        &self,
+        (kind, labels): (&str, &str),
+        at_least: usize,
+        deadline: Duration,
+        mut holds: impl FnMut(&Value) -> bool,
+    ) -> Result<Vec<Value>> {
+        let mut last = String::new();
+        let waited = wait::until(&format!("each {kind}"), deadline, POLL_LIST, || {
+            let all = match self.list(kind, labels) {
+                Ok(all) => all,
+                Err(error) => {
+                    last = error.to_string();
+                    return Ok(None);
+                }
+            };
+            let lacking: Vec<&Value> = all.iter().filter(|it| !holds(it)).collect();
+            let first = lacking.first().map(|it| format!(", such as {it}")).unwrap_or_default();
+            last = format!("of {} (at least {at_least}) {} are not{first}", all.len(), lacking.len());
+            Ok((lacking.is_empty() && all.len() >= at_least).then_some(all))
+        });
+        waited.map_err(|error| Trouble::new(format!("{error}; {last}")))
+    }
+
+    /// A call that is not made yet: one that goes on, such as a watch.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["--namespace", &self.namespace]).args(arguments).env("KUBECONFIG", &self.kubeconfig);
         // What it learns of the API goes with the cluster, not into the home folder.
         command.env("KUBECACHEDIR", self.kubeconfig.with_extension("cache"));
+        command
+    }
+
+    fn call(&self, arguments: &[&str], stdin: &str) -> Result<Output> {
+        let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().on("kubectl")?;
         if let Some(mut pipe) = child.stdin.take() {

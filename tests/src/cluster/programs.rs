@@ -21,5 +21,6 @@ pub fn find(name: &str) -> Result<PathBuf> {
         // Debian's own tools for administrators, which are not on every PATH.
         .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")]);
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.ok_or_else(|| Trouble::new(format!("{name} is not there: `make nodes` installs it")))
+    let installs = if name == "kwok" { ".ci/kubernetes kwok" } else { "make nodes" };
+    found.ok_or_else(|| Trouble::new(format!("{name} is not there: `{installs}` installs it")))
 }

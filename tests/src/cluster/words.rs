@@ -101,3 +101,15 @@ conntrack: {{maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeo
 "#
     )
 }
+
+/// The scheduler of a crowd: as many calls as it wants, for nothing else is in a hurry there.
+pub(super) fn scheduler(kubeconfig: &Path) -> String {
+    let kubeconfig = kubeconfig.display();
+    format!(
+        r#"apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+clientConnection: {{kubeconfig: "{kubeconfig}", qps: 2000, burst: 4000}}
+leaderElection: {{leaderElect: false}}
+"#
+    )
+}
