@@ -3,6 +3,7 @@
 use crate::glance::Glance;
 use crate::metrics::Metrics;
 use crate::moment::Moment;
+use crate::pace::Pace;
 use crate::settle::Settled;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
@@ -33,6 +34,8 @@ pub struct Context {
     pub runs: OnceLock<Runs>,
     /// Where events are written.
     pub(crate) recorder: Recorder,
+    /// When the pods of which Job were listed.
+    pub(crate) pods: Pace,
     words: Mutex<HashMap<String, Arc<Settled>>>,
     failures: Mutex<HashMap<String, u32>>,
 }
@@ -48,6 +51,7 @@ impl Context {
             image,
             metrics: Arc::new(Metrics::new()),
             runs: OnceLock::new(),
+            pods: Pace::default(),
             words: Mutex::default(),
             failures: Mutex::default(),
         }

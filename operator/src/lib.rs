@@ -27,6 +27,7 @@ pub mod metrics;
 pub mod moment;
 pub mod observe;
 pub mod others;
+mod pace;
 pub mod quantity;
 pub mod reason;
 pub mod schedule;

@@ -225,7 +225,8 @@ pub(crate) async fn look(context: &Context, found: &Job, pods: &Api<Pod>, many: 
         return Ok(JobFact::Going);
     }
     let mut activity = job::activity(found, None);
-    if job::is_stuck(&activity, context.now()) {
+    let uid = found.uid().unwrap_or_default();
+    if job::is_stuck(&activity, context.now()) && context.pods.is_due(&uid, context.now()) {
         activity.trouble = job::trouble(&pods_of(pods, found, false).await?, context.now());
     }
     Ok(JobFact::Active(activity))
