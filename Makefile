@@ -32,7 +32,7 @@ test-local: build ## run every test that needs no root, with what is there
 	$(CARGO) test --release --locked --workspace --no-fail-fast -- --skip as_root::
 	@echo "Left out are the tests on a Kubernetes node, which need root: make test runs them."
 
-test-all: test ## the same, and what takes long: a second S3 server, 500 Runs on 50 simulated nodes
+test-all: test ## the same, and what takes long: a second S3 server, 500 Runs on 50 simulated nodes, ten minutes of chaos
 	.ci/server minio
 	.ci/kubernetes kwok
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio

@@ -31,6 +31,7 @@
 //! image.rs      images from folders and from the Containerfile
 //! kubectl.rs    calls with typed results
 //! pods.rs       processes of pods, to be signalled
+//! signals.rs    parts of a node, to be signalled
 //! traces.rs     what of a node could be left on a machine
 //! ```
 
@@ -45,6 +46,7 @@ mod node;
 mod part;
 mod pods;
 mod programs;
+mod signals;
 mod space;
 mod traces;
 mod wait;

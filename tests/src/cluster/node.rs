@@ -2,13 +2,14 @@
 //! store that pods reach, and one end for all.
 
 use super::authority::Who;
-use super::control::{Memory, Place, Ports};
+use super::control::{API, Memory, Place, Ports};
 use super::image::Image;
 use super::part::Part;
 use super::space::{Marks, Space, done};
 use super::words::{self, NODE};
 use super::{Kubectl, On, Result, Trouble, folder, kubectl, programs, wait};
 use crate::bucket::{Server, Versions};
+use rustix::process::Signal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,6 +88,14 @@ impl Cluster {
     /// Errors: containerd does not take it.
     pub fn import(&self, image: &Image) -> Result<()> {
         self.marks().import(&image.tar)
+    }
+
+    /// Kills the API server and starts it again. It answers a moment later.
+    ///
+    /// Errors: it does not run, or cannot be started.
+    pub fn restart_api_server(&self) -> Result<()> {
+        self.marks().signal(API, Signal::KILL)?;
+        self.memory.start_api_again(&self.space)
     }
 
     /// Ends it, and waits until nothing of it is left; how long that took.

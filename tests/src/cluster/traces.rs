@@ -50,7 +50,7 @@ impl Marks {
     }
 
     /// Whether a process is the node's: it has the variable, or is in the control group of the pods.
-    fn own(&self, process: &Path) -> bool {
+    pub(super) fn own(&self, process: &Path) -> bool {
         let has = |file, text: &str| {
             let bytes = fs::read(process.join(file)).unwrap_or_default();
             String::from_utf8_lossy(&bytes).contains(text)
