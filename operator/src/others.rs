@@ -75,17 +75,7 @@ pub fn others(own: &Sibling, all: &[Sibling], concurrency: Concurrency) -> Other
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sibling(name: &str, created: i64, phase: Phase) -> Sibling {
-        Sibling {
-            created: Moment(created),
-            name: name.into(),
-            uid: format!("{name}-uid"),
-            phase,
-            suspended: false,
-            going: false,
-        }
-    }
+    use crate::testing::sibling;
 
     #[test]
     fn of_two_new_runs_exactly_one_goes_first() {

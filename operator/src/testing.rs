@@ -1,6 +1,8 @@
 //! Objects for tests, as small as they can be.
 
-use crate::api::{Archive, ArchiveWords, Pipeline, PipelineWords, Run, RunWords};
+use crate::api::{Archive, ArchiveWords, Phase, Pipeline, PipelineWords, Run, RunWords};
+use crate::moment::Moment;
+use crate::others::Sibling;
 use pipeline::spec::StoreSpec;
 use serde_json::json;
 
@@ -46,6 +48,12 @@ pub(crate) fn run() -> Run {
     in_fleet(Run::new("backfill", words), "run-uid")
 }
 
+/// A Run of some Pipeline, created at that second, as others see it.
+pub(crate) fn sibling(name: &str, created: i64, phase: Phase) -> Sibling {
+    let (created, uid) = (Moment(created), format!("{name}-uid"));
+    Sibling { created, name: name.into(), uid, phase, suspended: false, going: false }
+}
+
 fn in_fleet<K: kube::Resource>(mut object: K, uid: &str) -> K {
     let meta = object.meta_mut();
     meta.namespace = Some("fleet".into());
@@ -59,4 +67,4 @@ fn in_fleet<K: kube::Resource>(mut object: K, uid: &str) -> K {
 }
 
 /// The time at which all of them were created: 2026-11-24T18:00:00Z.
-pub(crate) const NOW: crate::moment::Moment = crate::moment::Moment(1_795_543_200);
+pub(crate) const NOW: Moment = Moment(1_795_543_200);

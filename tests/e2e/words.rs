@@ -18,34 +18,7 @@ pub(crate) fn example(place: &Place, name: &str) -> String {
 }
 
 /// A zip of JSON members, one signal, a row per observation: what damage is done to.
-pub(crate) const SMALL: &str = r#"
-apiVersion: fleetloom.dev/v1alpha1
-kind: Archive
-metadata: {name: small}
-spec:
-  store: {url: archive/}
-  objects: "{date}.zip"
-  members: "{robot}/{millis}.json*"
-  format: Json
-  covers: 5s
-  robot: {capture: robot}
-  signals:
-  - name: speed
-    at: /speed[*]
-    times: [{name: event, field: /ts, unit: ms}]
-    columns: [{name: v}]
----
-apiVersion: fleetloom.dev/v1alpha1
-kind: Pipeline
-metadata: {name: small}
-spec:
-  archive: small
-  rows: {signal: speed}
-  windows:
-  - span: 10s
-    features: [{columns: [speed.v], statistics: [count, mean]}]
-  result: {store: {url: result/}}
-"#;
+pub(crate) const SMALL: &str = include_str!("../small.yaml");
 
 /// First stamp of [`document`]: 2024-05-01T12:00:00Z, far from midnight, where a late observation would be another day's.
 pub(crate) const START_MS: i64 = 1_714_564_800_000;

@@ -29,37 +29,13 @@ use table::state::TableState;
 use tokio::runtime::Runtime;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-/// Two robots a day, one signal, windows that look over the cuts inside a day.
-const WORDS: &str = r#"
-apiVersion: fleetloom.dev/v1alpha1
-kind: Archive
-metadata: {name: small}
-spec:
-  store: {url: archive/}
-  objects: "{date}.zip"
-  members: "{robot}/{millis}.json"
-  format: Json
-  covers: 5s
-  robot: {capture: robot}
-  signals:
-  - name: speed
-    at: /speed[*]
-    times: [{name: event, field: /ts, unit: ms}]
-    columns: [{name: v}]
----
-apiVersion: fleetloom.dev/v1alpha1
-kind: Pipeline
-metadata: {name: small}
-spec:
-  archive: small
-  rows: {signal: speed}
-  windows:
-  - span: 10s
-    features: [{columns: [speed.v], statistics: [count, mean]}]
-  tolerate: {quarantined: 50%}
-  shards: {bytes: 1Ki}
-  result: {store: {url: result/}}
-"#;
+/// The small pipeline of the tests, whose windows look over the cuts inside a day. Some telemetry may be bad.
+fn words() -> String {
+    let small = include_str!("../../tests/small.yaml");
+    let more = "\n  tolerate: {quarantined: 50%}\n  shards: {bytes: 1Ki}\n  result:";
+    assert_eq!(small.matches("\n  result:").count(), 1, "the words moved on");
+    small.replace("\n  result:", more)
+}
 
 /// 2024-05-01T12:00:00Z and the same time of the next day, ms.
 const STARTS_MS: [i64; 2] = [1_714_564_800_000, 1_714_651_200_000];
@@ -67,7 +43,7 @@ const STARTS_MS: [i64; 2] = [1_714_564_800_000, 1_714_651_200_000];
 const MEMBERS: i64 = 12;
 
 fn compiled() -> Compiled {
-    let words = Words::read(WORDS, None, Some("/fleet"));
+    let words = Words::read(&words(), None, Some("/fleet"));
     compile(&pipeline::check::check(&words).unwrap().pipelines[0]).unwrap()
 }
 

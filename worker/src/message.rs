@@ -59,7 +59,6 @@ pub(crate) fn planned(work: &Work, planned: &Planned) -> Message {
         stale: plan.stale().count() as u64,
         bytes: stale.fold(0, |sum, inputs| sum + inputs.bytes + inputs.context_bytes),
         seconds: whole_seconds(planned.estimate.core_seconds),
-        peak_bytes: planned.estimate.peak_bytes,
     })
 }
 
@@ -78,7 +77,7 @@ pub(crate) async fn committed(work: &Work, plan: &Plan, committed: &Committed) -
             plan: plan.hash(),
             source,
             url: work.result.to_string(),
-            version: Some(committed.version),
+            version: committed.version,
             shards: plan.shards.len() as u64,
             rows: rows.written,
         }));

@@ -120,14 +120,6 @@ pub enum Holds {
     True,
     /// It does not.
     False,
-    /// The operator does not know.
-    Unknown,
-}
-
-impl From<bool> for Holds {
-    fn from(holds: bool) -> Self {
-        if holds { Self::True } else { Self::False }
-    }
 }
 
 status!(
@@ -293,6 +285,8 @@ status!(
         /// Into how many indexes of the shard Job the stale ones are batched; absent where none is stale.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub batches: Option<u32>,
+        /// Stored bytes that the stale ones read.
+        pub bytes: u64,
         /// Predicted seconds of one core.
         pub seconds: u64,
     }
@@ -346,9 +340,8 @@ status!(
     RunResult {
         /// Where the table lies.
         pub url: String,
-        /// Its version; absent: an archive without objects, and no table.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        pub version: Option<u64>,
+        /// Its version.
+        pub version: u64,
         /// Rows.
         pub rows: u64,
         /// Rows that are not valid.

@@ -48,6 +48,14 @@ fn failed(end: &End) -> Option<&Failed> {
     }
 }
 
+/// The shards that failed, as the act that looked at all of them tells: how many, and some of them.
+fn failures(draft: &mut Draft<'_>, failed: &Failed) {
+    draft.status.failures = failed.failures.iter().map(RunFailure::from).collect();
+    if let Some(shards) = draft.status.shards.as_mut().filter(|_| failed.failed > 0) {
+        shards.failed = failed.failed;
+    }
+}
+
 /// The act did what it was to do, if its message tells what.
 fn done(draft: Draft<'_>, act: Act, words: &Settled, message: Option<&Message>) -> Decision {
     match (act, message) {
@@ -75,6 +83,7 @@ fn plan(mut draft: Draft<'_>, words: &Settled, planned: &Planned) -> Decision {
         stale: planned.stale,
         reused,
         batches,
+        bytes: planned.bytes,
         seconds: planned.seconds,
     });
     let mut shards = RunShards { done: reused, ..RunShards::default() };
@@ -113,7 +122,7 @@ fn commit(mut draft: Draft<'_>, end: &End) -> Decision {
 fn complete(mut draft: Draft<'_>, published: &Published) -> Decision {
     draft.status.result = Some(RunResult {
         url: published.url.clone(),
-        version: Some(published.version),
+        version: published.version,
         rows: published.rows,
         invalid: Some(published.invalid),
         quarantined: Some(published.quarantined),
@@ -136,11 +145,7 @@ fn unchanged(mut draft: Draft<'_>, nothing: &NothingToDo) -> Decision {
     });
     found(&mut draft, &nothing.plan, &nothing.source, (nothing.shards, nothing.shards));
     counted(&mut draft, nothing.shards, 0, nothing.shards);
-    let message = match nothing.version {
-        Some(version) => format!("version {version} holds it already"),
-        None => "the archive holds no object, and there is no table".into(),
-    };
-    ended_well(draft, Reason::NothingToDo, message)
+    ended_well(draft, Reason::NothingToDo, format!("version {} holds it already", nothing.version))
 }
 
 /// A plan pod that finished the Run alone tells the plan only at the end.
@@ -208,7 +213,7 @@ fn more_memory(mut draft: Draft<'_>, act: Act, words: &Settled) -> Decision {
 /// A pod's exit code failed the Job at once.
 fn policy(mut draft: Draft<'_>, code: Option<i32>, failed: Option<&Failed>) -> Decision {
     if let Some(failed) = failed {
-        draft.status.failures = failed.failures.iter().map(RunFailure::from).collect();
+        failures(&mut draft, failed);
     }
     let said = |otherwise: &str| failed.map_or_else(|| otherwise.to_owned(), |failed| failed.sentence.clone());
     match code {
@@ -249,7 +254,7 @@ fn changed(mut draft: Draft<'_>, sentence: &str) -> Decision {
 fn tried(mut draft: Draft<'_>, act: Act, end: &End, told: &str) -> Decision {
     let failed = failed(end);
     if let Some(failed) = failed {
-        draft.status.failures = failed.failures.iter().map(RunFailure::from).collect();
+        failures(&mut draft, failed);
     }
     let reason = match end.code {
         _ if end.memory => Reason::MemoryExceeded,

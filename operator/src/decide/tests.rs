@@ -74,7 +74,6 @@ fn planned(shards: u64, stale: u64) -> Message {
         stale,
         bytes: 1 << 30,
         seconds: 4_000,
-        peak_bytes: None,
     })
 }
 
@@ -97,14 +96,7 @@ fn published() -> Message {
 
 fn nothing_to_do() -> Message {
     let url = "s3://features/ur3-stops/".into();
-    Message::NothingToDo(NothingToDo {
-        plan: "3b9c".into(),
-        source: source(),
-        url,
-        version: Some(6),
-        shards: 40,
-        rows: 9,
-    })
+    Message::NothingToDo(NothingToDo { plan: "3b9c".into(), source: source(), url, version: 6, shards: 40, rows: 9 })
 }
 
 fn fault(code: u8, sentence: &str) -> Message {
@@ -204,6 +196,7 @@ fn stale_shards_become_batches_of_an_indexed_job() {
     let run = running();
     let plan = run.status.plan.clone().unwrap();
     assert_eq!((plan.hash.as_str(), plan.reused, plan.batches, plan.first_base), ("3b9c", 10, Some(17), Some(6)));
+    assert_eq!((plan.bytes, plan.seconds), (1 << 30, 4_000));
     assert_eq!(run.status.shards.as_ref().unwrap().progress, "10/40");
     let order = created(decide(&run, &under_way(JobFact::Absent), NOW));
     assert_eq!((order.act, order.plan.as_str(), order.batches, order.parallelism), (Act::Shards, "3b9c", 17, 8));
@@ -226,7 +219,7 @@ fn a_small_run_is_finished_by_its_plan_pod() {
         let run = planning();
         let run = after(&run, decide(&run, &under_way(end(How::Complete, Some(message))), NOW.plus(42)));
         assert_eq!((run.status.phase, told(&run, ConditionType::Complete).reason), (Phase::Complete, reason));
-        assert_eq!(run.status.result.as_ref().unwrap().version, Some(version));
+        assert_eq!(run.status.result.as_ref().unwrap().version, version);
         assert_eq!(run.status.duration.as_deref(), Some("42s"));
         assert_eq!(run.status.source.as_ref().unwrap().version, "source-1");
     }
@@ -237,7 +230,7 @@ fn a_commit_tells_version_rows_and_failures() {
     let run = committing();
     let run = after(&run, decide(&run, &under_way(end(How::Complete, Some(published()))), NOW.plus(60)));
     let result = run.status.result.clone().unwrap();
-    assert_eq!((result.version, result.rows, result.invalid), (Some(7), 7_409, Some(3_495)));
+    assert_eq!((result.version, result.rows, result.invalid), (7, 7_409, Some(3_495)));
     assert_eq!((run.status.shards.as_ref().unwrap().progress.as_str(), run.status.failures.len()), ("39/40", 1));
     assert_eq!(decide(&run, &Facts::Over(JobFact::Absent), NOW.plus(60)), Decision::Rest(None));
 }
@@ -274,6 +267,16 @@ fn exit_codes_that_fail_a_job_at_once_end_the_run_with_the_pods_sentence() {
     let run = planning();
     let silent = after(&run, decide(&run, &under_way(end(How::Policy(Some(2)), None)), NOW));
     assert!(told(&silent, ConditionType::Failed).message.contains("exit 2"));
+}
+
+#[test]
+fn a_refused_commit_tells_how_many_shards_failed_and_some_of_them() {
+    let run = committing();
+    let failure = pipeline::act::Failure { shard: 3, reason: "torn".into(), place: None };
+    let refused = Failed { code: 7, sentence: "12 shards failed".into(), failed: 12, failures: vec![failure] };
+    let ended = end(How::Policy(Some(7)), Some(Message::Failed(refused)));
+    let run = after(&run, decide(&run, &under_way(ended), NOW));
+    assert_eq!((run.status.shards.unwrap().failed, run.status.failures.len()), (12, 1));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::facts::{Activity, End, How};
-use crate::testing::NOW;
+use crate::testing::{NOW, sibling};
 use pipeline::act::{Failed, Source};
 use serde_json::json;
 
@@ -27,14 +27,7 @@ fn facts(more: &serde_json::Value) -> PipelineFacts {
 }
 
 fn run(name: &str, created: i64, phase: Phase) -> RunSeen {
-    let run = Sibling {
-        created: Moment(created),
-        name: name.into(),
-        uid: format!("{name}-uid"),
-        phase,
-        suspended: false,
-        going: false,
-    };
+    let run = sibling(name, created, phase);
     let ended = phase.is_end().then(|| Moment(created + 60));
     let source = (phase == Phase::Complete).then(|| "source-1".to_owned());
     RunSeen { run, is_own: true, ended, source }

@@ -76,9 +76,6 @@ pub struct Planned {
     pub bytes: u64,
     /// What they take, seconds of one core; a guess where nothing was measured.
     pub seconds: u64,
-    /// Most memory that one of them takes, bytes; absent: not measured yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peak_bytes: Option<u64>,
 }
 
 /// What a batch of shards came to.
@@ -132,9 +129,8 @@ pub struct NothingToDo {
     pub source: Source,
     /// Where the table lies.
     pub url: String,
-    /// Its newest version; absent: an archive without objects, and no table.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<u64>,
+    /// Its newest version.
+    pub version: u64,
     /// Shards of the plan, all of them reused.
     pub shards: u64,
     /// Rows of the version.
@@ -221,7 +217,7 @@ mod tests {
         let computed = Message::Computed(Computed { shards: 3, rows: 7 });
         assert_eq!(computed.to_json(), r#"{"act":"computed","shards":3,"rows":7}"#);
         assert_eq!(serde_json::from_str::<Message>(&computed.to_json()).unwrap(), computed);
-        let nothing = r#"{"act":"nothingToDo","plan":"p","source":{"version":"s","objects":1,"members":2,"bytes":3},"url":"u","shards":0,"rows":0}"#;
+        let nothing = r#"{"act":"nothingToDo","plan":"p","source":{"version":"s","objects":1,"members":2,"bytes":3},"url":"u","version":6,"shards":0,"rows":0}"#;
         assert_eq!(serde_json::from_str::<Message>(nothing).unwrap().to_json(), nothing);
     }
 

@@ -154,7 +154,7 @@ words!(
     Concurrency {
         /// Start beside it.
         Allow,
-        /// Leave this time out.
+        /// Wait until it has ended, as long as `startingDeadline` allows.
         Forbid,
         /// Stop the earlier one.
         Replace,
