@@ -11,6 +11,7 @@ use operator::api::Run;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -45,7 +46,7 @@ struct Field {
 impl Field {
     fn new(door: &Door, namespace: &str) -> Self {
         let place = stage().block_on(stage().place(namespace, &json!({})));
-        let (proxy, folder) = (Proxy::new(door.at()), Folder::new());
+        let (proxy, folder) = (Proxy::new(Ipv4Addr::LOCALHOST, door.at()), Folder::new());
         let words = format!(
             "{{apiVersion: v1, kind: Config, current-context: proxy, users: [{{name: nobody, user: {{}}}}],\n\
              clusters: [{{name: proxy, cluster: {{server: \"{}\"}}}}],\n\

@@ -12,7 +12,7 @@ use std::thread;
 
 /// A field with a small fleet and a way with gates to its results.
 struct Scene {
-    field: Field,
+    field: Field<'static>,
     fleet: Fleet,
     way: Way,
 }

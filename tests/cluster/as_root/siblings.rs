@@ -9,7 +9,7 @@ use std::thread;
 
 /// Pipelines of one fleet, one for each way, with gates before their tables.
 struct Scene {
-    field: Field,
+    field: Field<'static>,
     fleet: Fleet,
     way: Way,
 }
