@@ -35,6 +35,33 @@ fn a_shard_that_does_not_fit_into_memory_is_cut_until_it_does() {
 }
 
 #[test]
+fn robots_whose_objects_tell_only_the_day_are_cut_from_each_other() {
+    let place = Place::new();
+    let filler = "x".repeat(960);
+    for robot in 0..8 {
+        let line =
+            |n: u64| format!("{{\"ts\": {}, \"v\": {n}, \"filler\": \"{filler}\"}}\n", 1_714_564_800_000 + n * 10);
+        let lines: String = (0..8_000).map(line).collect();
+        // Packed they are nothing, so that all of them are read together: 64 MB at once.
+        place.write(&format!("archive/2024-05-01-r{robot}.json.gz"), pack::gzip(lines.as_bytes()));
+    }
+    let words = change(SMALL, "\"{date}.zip\"\n  members: \"{robot}/{millis}.json*\"", "\"{date}-{robot}.json.gz\"");
+    let words = change(&words, "format: Json", "format: NdJson");
+    let words = change(&words, "at: /speed[*]\n    ", "");
+    let file =
+        place.words(&change(&words, "columns: [{name: v}]", "columns: [{name: v}, {name: filler, type: string}]"));
+    program::run(&file).expect(0);
+    let whole = python::digest(&place.result());
+    fs::remove_dir_all(place.result()).expect("the table can be removed");
+    let file = file.display().to_string();
+    program::fleetloom(&["run", "-f", &file, "--memory", "128Mi"]).expect(0).says("did not fit into memory");
+    assert_eq!(python::digest(&place.result()), whole);
+    let splits = place.names("result/_fleetloom/splits").len();
+    // The days before and after read them too: into each of those an observation could stray.
+    assert!((1..=3 * 7).contains(&splits), "{splits} cuts for eight robots");
+}
+
+#[test]
 fn a_shard_that_cannot_be_cut_any_smaller_says_what_to_do() {
     let place = Place::new();
     let record = format!(r#"{{"ts": 1714564800000, "v": 1, "pad": "{}"}}"#, "x".repeat(1 << 20));

@@ -2,7 +2,7 @@
 
 use crate::fault::{Exit, Fault};
 use crate::work::Work;
-use pipeline::plan::{Part, robots_known, sight};
+use pipeline::plan::{Axes, Part, axes, sight};
 use table::splits::write_split;
 use tokio::runtime::Handle;
 
@@ -21,8 +21,8 @@ pub(crate) fn split(
         return Ok((fault, false));
     }
     let pipeline = work.pipeline();
-    let by_robot = robots > 1 && robots_known(&pipeline.archive);
-    if part.halves(sight(pipeline), by_robot).is_none() {
+    let axes = axes(&pipeline.archive);
+    if part.halves(sight(pipeline), Axes { by_robot: axes.by_robot && robots > 1, ..axes }).is_none() {
         let end = "the shard cannot be cut any smaller: give it more (--memory, or `workers.resources`)";
         return Ok((fault.with_remedy(end), false));
     }

@@ -14,7 +14,7 @@ use archive::members::content_id;
 use pipeline::member::Stamp;
 use pipeline::pipeline::DayRange;
 use pipeline::plan::{
-    Cut, Draft, Drafted, Inputs, Known, Outline, Part, Plan, Sight, Survey, digest, robots_known, sight, within,
+    Cut, Draft, Drafted, Inputs, Known, Outline, Part, Plan, Sight, Survey, axes, digest, robots_known, sight, within,
 };
 use pipeline::time::Day;
 use std::collections::{BTreeSet, HashMap};
@@ -95,9 +95,9 @@ impl Drafting<'_> {
 
     /// The parts, with those that were found too large in pieces, in order.
     fn pieces(&self, parts: Vec<Part>) -> Vec<Part> {
-        let known = robots_known(&self.work.pipeline().archive);
+        let axes = axes(&self.work.pipeline().archive);
         let mut pieces: Vec<Part> =
-            parts.into_iter().flat_map(|part| part.pieces(self.sight, known, &self.too_large)).collect();
+            parts.into_iter().flat_map(|part| part.pieces(self.sight, axes, &self.too_large)).collect();
         pieces.sort_unstable();
         pieces
     }

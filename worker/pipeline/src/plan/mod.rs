@@ -18,7 +18,7 @@ mod survey;
 pub use cell::{Cell, Cells, When};
 pub use key::{Inputs, digest, shard_key};
 pub use outline::{Cut, Known, Outline};
-pub use part::{Bucket, Part, Role, Sight, member_robot, robot_hash};
+pub use part::{Axes, Bucket, Part, Role, Sight, member_robot, robot_hash};
 pub use reason::{Changes, Reason, State};
 pub use survey::Survey;
 
@@ -243,6 +243,13 @@ pub fn sight(pipeline: &Pipeline) -> Sight {
 pub fn robots_known(archive: &Archive) -> bool {
     let overruled = archive.robot.document.is_some() && archive.robot.on_conflict == OnConflict::Document;
     archive.robot.capture.is_some() && !overruled
+}
+
+/// Along what shards that do not fit into memory can be cut.
+pub fn axes(archive: &Archive) -> Axes {
+    let stamped = archive.members.as_ref().filter(|members| members.has_stamp()).unwrap_or(&archive.objects);
+    let in_time = stamped.captures("millis") || stamped.captures("seconds");
+    Axes { by_robot: robots_known(archive), in_time }
 }
 
 /// The parts that meet the days `range`, cut to them.

@@ -62,6 +62,15 @@ pub struct Part {
     pub bucket: Bucket,
 }
 
+/// Along what parts can be cut so that each half reads less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axes {
+    /// By robot: a member's name tells whose its observations are.
+    pub by_robot: bool,
+    /// In time: it tells more of it than the day.
+    pub in_time: bool,
+}
+
 /// What a member is to a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -123,23 +132,23 @@ impl Sight {
 
 impl Part {
     /// The two halves of a part whose observations do not fit into memory: in time, unless a half would read more context than
-    /// rows, else by robot, where names tell the robot. `None`: it cannot be cut any smaller.
-    pub fn halves(self, sight: Sight, robots_known: bool) -> Option<[Self; 2]> {
+    /// rows, else by robot, as far as names tell either. `None`: it cannot be cut any smaller.
+    pub fn halves(self, sight: Sight, axes: Axes) -> Option<[Self; 2]> {
         let Span { from_ns, to_ns } = self.span;
         let half_ns = to_ns.saturating_sub(from_ns) / 2;
-        if self.span != Span::ALL && half_ns > sight.back_ns.saturating_add(sight.forward_ns) {
+        if axes.in_time && self.span != Span::ALL && half_ns > sight.back_ns.saturating_add(sight.forward_ns) {
             let middle_ns = from_ns.saturating_add(half_ns);
             let spans = [Span { from_ns, to_ns: middle_ns }, Span { from_ns: middle_ns, to_ns }];
             return Some(spans.map(|span| Self { span, ..self }));
         }
-        let divisible = robots_known && self.bucket.bits < Bucket::BITS_MAX;
+        let divisible = axes.by_robot && self.bucket.bits < Bucket::BITS_MAX;
         divisible.then(|| self.bucket.halves().map(|bucket| Self { bucket, ..self }))
     }
 
     /// The pieces of a part, of which some were found too large, and some of their pieces too.
-    pub fn pieces(self, sight: Sight, robots_known: bool, too_large: &BTreeSet<Self>) -> Vec<Self> {
-        match self.halves(sight, robots_known).filter(|_| too_large.contains(&self)) {
-            Some(halves) => halves.into_iter().flat_map(|half| half.pieces(sight, robots_known, too_large)).collect(),
+    pub fn pieces(self, sight: Sight, axes: Axes, too_large: &BTreeSet<Self>) -> Vec<Self> {
+        match self.halves(sight, axes).filter(|_| too_large.contains(&self)) {
+            Some(halves) => halves.into_iter().flat_map(|half| half.pieces(sight, axes, too_large)).collect(),
             None => vec![self],
         }
     }
@@ -185,25 +194,37 @@ mod tests {
 
     const SIGHT: Sight = Sight { back_ns: HOUR_NS, forward_ns: HOUR_NS, covers_ns: 0, lateness_ns: 0, alive_ns: 0 };
 
+    const BOTH: Axes = Axes { by_robot: true, in_time: true };
+
     fn hours(from: i64, to: i64) -> Part {
         Part { span: Span { from_ns: from * HOUR_NS, to_ns: to * HOUR_NS }, bucket: Bucket::ALL }
     }
 
     #[test]
     fn a_part_is_halved_in_time_then_by_robot_then_not_at_all() {
-        assert_eq!(hours(0, 24).halves(SIGHT, true), Some([hours(0, 12), hours(12, 24)]));
-        let by_robot = hours(0, 4).halves(SIGHT, true).unwrap();
+        assert_eq!(hours(0, 24).halves(SIGHT, BOTH), Some([hours(0, 12), hours(12, 24)]));
+        let by_robot = hours(0, 4).halves(SIGHT, BOTH).unwrap();
         assert_eq!(by_robot.map(|part| part.bucket), Bucket::ALL.halves());
-        assert_eq!(hours(0, 4).halves(SIGHT, false), None);
+        assert_eq!(hours(0, 4).halves(SIGHT, Axes { by_robot: false, ..BOTH }), None);
         let all = Part { span: Span::ALL, bucket: Bucket::ALL };
-        assert_eq!(all.halves(SIGHT, true).unwrap()[0].span, Span::ALL);
+        assert_eq!(all.halves(SIGHT, BOTH).unwrap()[0].span, Span::ALL);
+    }
+
+    #[test]
+    fn where_names_tell_the_day_alone_both_halves_of_it_would_read_all_of_it() {
+        let by_robot = hours(0, 24).halves(SIGHT, Axes { in_time: false, ..BOTH }).unwrap();
+        assert_eq!(
+            by_robot.map(|part| (part.span, part.bucket)),
+            Bucket::ALL.halves().map(|half| (hours(0, 24).span, half))
+        );
+        assert_eq!(hours(0, 24).halves(SIGHT, Axes { by_robot: false, in_time: false }), None);
     }
 
     #[test]
     fn pieces_of_pieces_tile_the_part() {
         let too_large = BTreeSet::from([hours(0, 24), hours(12, 24), hours(30, 31)]);
-        assert_eq!(hours(0, 24).pieces(SIGHT, true, &too_large), [hours(0, 12), hours(12, 18), hours(18, 24)]);
-        assert_eq!(hours(24, 48).pieces(SIGHT, true, &too_large), [hours(24, 48)]);
+        assert_eq!(hours(0, 24).pieces(SIGHT, BOTH, &too_large), [hours(0, 12), hours(12, 18), hours(18, 24)]);
+        assert_eq!(hours(24, 48).pieces(SIGHT, BOTH, &too_large), [hours(24, 48)]);
     }
 
     #[test]
