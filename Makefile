@@ -6,11 +6,12 @@ SHELL := bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/release/fleetloom
 VENV := $(HOME)/.cache/fleetloom/venv
+PEERS := $(HOME)/.cache/fleetloom/peers
 EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv servers nodes cluster cluster-down images load tools fetch check fmt \
+.PHONY: help run build test test-local test-all bench venv servers nodes cluster cluster-down images load tools fetch check fmt \
 	lint docs rules chart charts clean-out
 
 help: ## what can be made
@@ -35,6 +36,12 @@ test-local: build ## run every test that needs no root, with what is there
 test-all: test ## the same, and those that need a second S3 server
 	.ci/server minio
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
+
+bench: build ## the reference task and the kernels beside polars, pandas, DuckDB and R; writes BENCHMARKS.md
+	.ci/tools bench
+	.ci/venv $(PEERS) tests/bench/requirements.txt
+	$(PEERS)/bin/python tests/bench/reference.py --program $(PROGRAM)
+	$(PEERS)/bin/python tests/bench/kernels.py --cargo $(CARGO) --target $(TARGET)
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw
