@@ -6,12 +6,13 @@ SHELL := bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/release/fleetloom
 VENV := $(HOME)/.cache/fleetloom/venv
+PEERS := $(HOME)/.cache/fleetloom/peers
 EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all venv bench-operator servers nodes cluster cluster-down images load tools fetch check fmt \
-	lint docs rules chart charts clean-out
+.PHONY: help run build test test-local test-all bench bench-operator venv servers nodes cluster cluster-down images load tools \
+	fetch check fmt 	lint docs rules chart charts clean-out
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -40,6 +41,12 @@ test-all: test ## the same, and what takes long: a second S3 server, 500 Runs on
 
 bench-operator: nodes ## measure the operator before a real API server, and write BENCHMARKS.md: 5 minutes
 	GOGC=400 $(CARGO) bench --locked --workspace --bench runs
+
+bench: build ## the reference task and the kernels beside polars, pandas, DuckDB and R; writes BENCHMARKS.md
+	.ci/tools bench
+	.ci/venv $(PEERS) tests/bench/requirements.txt
+	$(PEERS)/bin/python tests/bench/reference.py --program $(PROGRAM)
+	$(PEERS)/bin/python tests/bench/kernels.py --cargo $(CARGO) --target $(TARGET)
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw

@@ -1,10 +1,15 @@
 //! Where words go: data on stdout, everything else on stderr, without tearing a progress bar.
 
 use crate::fault::Fault;
+use crate::profile;
 use indicatif::MultiProgress;
 use std::io::{self, IsTerminal, Write};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use std::path::Path;
+use tracing_chrome::FlushGuard;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,18 +54,25 @@ impl Console {
 
     /// Sends logs to stderr: those of `level` and above of our own parts, warnings of all others. None of the AWS crates: what
     /// they meet is in our own errors, and their texts hold whole answers.
-    pub(crate) fn log(&self, level: &str, layout: Layout) {
+    ///
+    /// With `profile`, spans of steps go into that file until what is returned is dropped.
+    ///
+    /// Errors: that file cannot be created.
+    pub(crate) fn log(&self, level: &str, layout: Layout, profile: Option<&Path>) -> Result<Option<FlushGuard>, Fault> {
         let filter = EnvFilter::new(format!(
             "warn,aws_=off,delta_kernel=off,buoyant_kernel=off,buoyant_kernel_engine=off,fleetloom={level},pipeline={level},\
              archive={level},engine={level},table={level},\
              fleetloom_pipeline={level},fleetloom_archive={level},fleetloom_engine={level},fleetloom_table={level}"
         ));
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(self.color).with_writer(self.clone());
-        // A second logger in one process (tests) is no harm: the first stays.
-        let _ = match layout {
-            Layout::Text => logs.try_init(),
-            Layout::Json => logs.json().flatten_event(true).try_init(),
+        let logs = fmt::layer().with_ansi(self.color).with_writer(self.clone());
+        let logs = match layout {
+            Layout::Text => logs.boxed(),
+            Layout::Json => logs.json().flatten_event(true).boxed(),
         };
+        let (steps, guard) = profile.map(profile::layer).transpose()?.unzip();
+        // A second logger in one process (tests) is no harm: the first stays.
+        let _ = tracing_subscriber::registry().with(logs.with_filter(filter)).with(steps).try_init();
+        Ok(guard)
     }
 
     /// Whether stderr is a terminal, where bars can be drawn.

@@ -15,6 +15,7 @@ mod message;
 mod past;
 mod plan;
 mod present;
+mod profile;
 mod progress;
 mod replay;
 mod run;
@@ -33,6 +34,7 @@ use console::Console;
 use fault::{Exit, Fault, Result};
 use message::Messages;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
 
@@ -55,7 +57,14 @@ pub(crate) struct Context {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(cli.speech.color);
-    console.log(cli.speech.log.word(), cli.speech.log_format);
+    // Dropped at the end: then the file is whole.
+    let profile = match console.log(cli.speech.log.word(), cli.speech.log_format, profiled(&cli.verb)) {
+        Ok(profile) => profile,
+        Err(fault) => {
+            console.complain(&fault);
+            return fault.exit().into();
+        }
+    };
     report_panics(&console);
     let messages = Messages::of_process();
     let ended = catch_unwind(AssertUnwindSafe(|| run(&cli, &console, &messages)));
@@ -71,7 +80,13 @@ fn main() -> ExitCode {
             Exit::Broken
         }
     };
+    drop(profile);
     exit.into()
+}
+
+/// Where a profile is to be written.
+fn profiled(verb: &Verb) -> Option<&Path> {
+    if let Verb::Run(args) = verb { args.profile.as_deref() } else { None }
 }
 
 /// In a pod, the name of the Run that it works for: every line of the log says it.

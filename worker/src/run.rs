@@ -6,8 +6,10 @@ use crate::plan::{Ask, Planned, plan, sources_of};
 use crate::shard::{Shards, write_failure};
 use crate::split::split;
 use crate::work::Work;
+use engine::steps::PROFILE;
 use pipeline::plan::{Bucket, Part, Plan};
 use tokio::runtime::Handle;
+use tracing::trace_span;
 
 /// How often a run plans anew when its input or its base changed under it.
 const PLANS_MAX: usize = 3;
@@ -61,7 +63,8 @@ pub(crate) fn go_on(
     let _said_in = tracing::error_span!("run", run = ask.run, pipeline = work.pipeline().name).entered();
     let (mut changes, mut splits) = (0, 0);
     loop {
-        let planned = made.take().map_or_else(|| runtime.block_on(plan(work, ask)), Ok);
+        let plan_anew = || trace_span!(target: PROFILE, "plan").in_scope(|| runtime.block_on(plan(work, ask)));
+        let planned = made.take().map_or_else(plan_anew, Ok);
         let ran = planned.and_then(|planned| once(work, runtime, ask, planned, watch, splits < SPLITS_MAX));
         match ran {
             Err(fault) if fault.exit() == Exit::Changed && changes + 1 < PLANS_MAX => {
@@ -92,7 +95,8 @@ fn once(
         tracing::info!(split, "planning anew with shards cut in two");
         return Ok(None);
     }
-    match runtime.block_on(commit(work, &planned.plan, &ask.run, Some(ask.asked_ms))) {
+    let committed = || runtime.block_on(commit(work, &planned.plan, &ask.run, Some(ask.asked_ms)));
+    match trace_span!(target: PROFILE, "commit").in_scope(committed) {
         Ok(committed) => Ok(Some(Ran { planned, committed, failed })),
         // What made a shard fail says more than the gate that counts failed shards.
         Err(fault) => match failed.into_iter().next() {
@@ -135,7 +139,8 @@ pub(crate) fn shards(
         let one = &plan.shards[index];
         let _said_in = tracing::error_span!("shard", shard = index, key = one.key).entered();
         let seen = |members, bytes| watch.passed(members, bytes);
-        let fault = match shards.compute(one, &parts[place + 1..], &seen) {
+        let computing = trace_span!(target: PROFILE, "shard", shard = index);
+        let fault = match computing.in_scope(|| shards.compute(one, &parts[place + 1..], &seen)) {
             Ok(report) => {
                 (computed.done, computed.rows) = (computed.done + 1, computed.rows + report.rows);
                 continue;

@@ -17,7 +17,7 @@ use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
 use crate::work::{Work, now_ms};
 use archive::store::Store;
-use carry::{Carry, Turn};
+use carry::{Carry, Stretch, Turn};
 use chunk::{Census, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
@@ -27,6 +27,7 @@ use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::Gather;
 use pipeline::member::Member;
 use pipeline::plan::{Part, Role, Shard, robots_known, sight};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use table::layout;
@@ -45,6 +46,9 @@ const CHUNK_BYTES: u64 = 8 << 20;
 const INTERLEAVED_SHARE: u64 = 8;
 /// Above this share of neighbours with different robots, an archive counts as interleaved.
 const INTERLEAVING_MAX: f64 = 0.2;
+/// Share of the memory budget that the observations of a chunk may take for the next chunk to be gathered beside it: half of the
+/// budget is the next one's.
+const BESIDE_SHARE: u64 = 8;
 /// Share of the memory budget that observations kept for the shards to come may take.
 const CARRIED_SHARE: u64 = 8;
 /// Refusals written at a time.
@@ -185,6 +189,19 @@ struct Attempt<'a> {
     seen: &'a (dyn Fn(u64, u64) + Sync),
 }
 
+/// The members of a chunk and their observations.
+struct Gathered {
+    picks: Vec<Pick>,
+    stretches: Vec<Stretch>,
+}
+
+impl Gathered {
+    /// What its observations take.
+    fn bytes(&self) -> usize {
+        self.stretches.iter().map(Stretch::bytes).sum()
+    }
+}
+
 /// What an attempt writes to.
 struct Output {
     part: PartWriter,
@@ -230,14 +247,42 @@ impl Attempt<'_> {
         let bytes_max = self.chunk_bytes(&census);
         let mut chunks = census.chunks(bytes_max);
         let mut walk = self.walk();
+        let mut gathered = None;
         while let Some(picks) = self.next(&mut walk)? {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
-                self.chunk(&chunk, output, carry)?;
+                gathered = Some(self.gather_beside(chunk, gathered, output, carry)?);
             }
         }
+        gathered.map_or(Ok(()), |last| self.finish(last, output, carry))?;
         self.work.stop.check()
+    }
+
+    /// Gathers a chunk while the one before it is computed and written; after it, where both do not fit into memory.
+    fn gather_beside(
+        &self,
+        picks: Vec<Pick>,
+        before: Option<Gathered>,
+        output: &mut Output,
+        carry: &mut Carry,
+    ) -> Result<Gathered, Fault> {
+        let carried = carry.take(&picks);
+        let gather = || self.gather().chunk(&picks, carried);
+        let stretches = match before {
+            None => gather()?,
+            Some(before) if before.bytes() as u64 > self.work.effort.room_bytes() / BESIDE_SHARE => {
+                self.finish(before, output, carry)?;
+                gather()?
+            }
+            Some(before) => std::thread::scope(|scope| {
+                let gathering = scope.spawn(gather);
+                let finished = self.finish(before, output, carry);
+                let panicked = |_| Err(Fault::broken("a thread that gathered a chunk panicked"));
+                finished.and(gathering.join().unwrap_or_else(panicked))
+            })?,
+        };
+        Ok(Gathered { picks, stretches })
     }
 
     /// The members whose stamps are near the shard's span and context.
@@ -262,7 +307,7 @@ impl Attempt<'_> {
             let robot = member.robot.clone().filter(|_| told).unwrap_or_default();
             Some(Pick { member, role, until, robot })
         };
-        let members = self.runtime.block_on(walk.next())?;
+        let members = self.clock.time(Step::List, || self.runtime.block_on(walk.next()))?;
         Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))
     }
 
@@ -284,8 +329,9 @@ impl Attempt<'_> {
         }
     }
 
-    fn chunk(&self, picks: &[Pick], output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        let stretches = self.gather().chunk(picks, carry.take(picks))?;
+    /// Arranges, computes and writes a chunk.
+    fn finish(&self, gathered: Gathered, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+        let Gathered { picks, stretches } = &gathered;
         for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
             output.account.merge(&stretch.decoded.account);
             self.quarantine(picks, &stretch.decoded, &mut output.quarantine)?;
@@ -295,8 +341,9 @@ impl Attempt<'_> {
             own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
         stretches.iter().for_each(|stretch| carry.keep(picks, stretch));
+        let Gathered { picks, stretches } = gathered;
         let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
-        let Arranged { robots, account } = self.arrange(decoded, picks)?;
+        let Arranged { robots, account } = self.arrange(decoded, &picks)?;
         output.account.merge(&account);
         self.robots(robots, output)?;
         (self.seen)(members, bytes);
@@ -339,30 +386,25 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Computes robots on all threads and writes their rows in order.
+    /// Computes robots on all threads; this one writes their rows in order meanwhile.
     fn robots(&self, robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
         let accepts = |robot: &RobotSignals| self.work.pipeline().robots.accepts(&robot.robot);
-        let mut robots = robots.into_iter().filter(accepts).peekable();
-        while robots.peek().is_some() {
-            self.work.stop.check()?;
-            for computed in self.wave(robots.by_ref().take(self.work.effort.threads).collect()) {
-                let RobotRows { batch, account, .. } = computed?;
+        let mut robots = robots.into_iter().filter(accepts);
+        let span = self.shard.part.span;
+        let compute = |robot| self.work.compiled.compute(robot, span).map_err(Fault::from);
+        std::thread::scope(|scope| {
+            let begin = |robot| scope.spawn(move || compute(robot));
+            let mut under_way: VecDeque<_> = robots.by_ref().take(self.work.effort.threads).map(begin).collect();
+            while let Some(first) = under_way.pop_front() {
+                let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
+                let RobotRows { batch, account, steps, .. } = first.join().unwrap_or_else(panicked)?;
+                self.work.stop.check()?;
+                under_way.extend(robots.next().map(begin));
                 output.account.merge(&account);
+                self.clock.compute(&steps);
                 self.clock.time(Step::Write, || self.runtime.block_on(output.part.write(&batch)))?;
             }
-        }
-        Ok(())
-    }
-
-    /// Computes some robots, one a thread.
-    fn wave(&self, robots: Vec<RobotSignals>) -> Vec<Result<RobotRows, Fault>> {
-        let span = self.shard.part.span;
-        let compute =
-            |robot| self.clock.time(Step::Compute, || self.work.compiled.compute(robot, span)).map_err(Fault::from);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = robots.into_iter().map(|robot| scope.spawn(|| compute(robot))).collect();
-            let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
+            Ok(())
         })
     }
 

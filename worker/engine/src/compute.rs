@@ -8,6 +8,7 @@ use crate::account::Account;
 use crate::arrange::RobotSignals;
 use crate::compile::Compiled;
 use crate::operator::{Plan, Robots, plan};
+use crate::steps::Steps;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datafusion::common::DataFusionError;
@@ -25,6 +26,8 @@ pub struct RobotRows {
     pub batch: RecordBatch,
     /// Of the span: joins, rows, events, labels, expressions.
     pub account: Account,
+    /// What its steps took.
+    pub steps: Steps,
 }
 
 /// Why rows could not be computed. Bad data never ends here: this is a broken promise of ours.
@@ -54,7 +57,8 @@ impl Compiled {
         for event in &plan.events {
             self.run(event).map_err(failed)?;
         }
-        Ok(RobotRows { robot: name, batch, account: robots.robot(0).take_account() })
+        let robot = robots.robot(0);
+        Ok(RobotRows { robot: name, batch, account: robot.take_account(), steps: robot.take_steps() })
     }
 
     /// The plan over some robots, a partition each.

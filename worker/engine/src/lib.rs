@@ -18,6 +18,7 @@ mod operator;
 mod schema;
 pub mod sorted;
 pub mod statistic;
+pub mod steps;
 pub mod trace;
 pub mod validity;
 pub mod window;

@@ -5,6 +5,7 @@ use super::scope::{Scope, run_name};
 use super::words::Words;
 use clap::Args;
 use pipeline::time::words;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `fleetloom check`.
@@ -32,6 +33,9 @@ pub(crate) struct RunArgs {
     /// Print the summary as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write what each thread did when, for a trace viewer (ui.perfetto.dev, chrome://tracing)
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 /// `fleetloom plan`.

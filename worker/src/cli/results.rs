@@ -198,11 +198,14 @@ pub(crate) enum Section {
     Matches,
     /// The shards of the version
     Ledger,
+    /// What the shards that its run computed took, step by step
+    Steps,
 }
 
 impl Section {
     /// All, in the order shown.
-    pub(crate) const ALL: [Self; 5] = [Self::Schema, Self::Rows, Self::Account, Self::Matches, Self::Ledger];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Schema, Self::Rows, Self::Account, Self::Matches, Self::Ledger, Self::Steps];
 }
 
 /// A time as people and programs copy it from a table, in µs since the epoch towards minus infinity.

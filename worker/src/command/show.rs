@@ -1,6 +1,7 @@
 //! `fleetloom show`: a version of the table, as tables for people or JSON for programs.
 
 mod sections;
+mod steps;
 pub(super) mod values;
 
 use crate::cli::{Section, ShowArgs};
@@ -14,7 +15,9 @@ use arrow::array::RecordBatch;
 use engine::account::Account;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use table::ledger::Ledger;
+use steps::Steps;
+use table::ledger::{Ledger, LineState};
+use table::report::read_reports;
 use table::rows::first_rows;
 use table::state::TableState;
 
@@ -34,6 +37,7 @@ struct Shown {
     rows: Vec<RecordBatch>,
     ledger: Ledger,
     account: Account,
+    steps: Steps,
 }
 
 impl Shown {
@@ -45,11 +49,12 @@ impl Shown {
         let wants = |some: &[Section]| some.iter().any(|one| sections.contains(one));
         let rows =
             if wants(&[Section::Rows]) { first_rows(store, &state, args.rows as usize).await? } else { Vec::new() };
+        let steps = if wants(&[Section::Steps]) { steps(store, &made).await? } else { Steps::default() };
         let ledger =
             if wants(&[Section::Account, Section::Matches, Section::Ledger]) { made } else { Ledger::default() };
         let mut account = Account::default();
         ledger.accounts().for_each(|shard| account.merge(shard));
-        Ok(Self { table: store.to_string(), state, sections, rows, ledger, account })
+        Ok(Self { table: store.to_string(), state, sections, rows, ledger, account, steps })
     }
 
     fn text(&self, frame: Frame) -> Result<String> {
@@ -61,6 +66,7 @@ impl Shown {
                 Section::Account => ("account", self.account_text(frame)),
                 Section::Matches => ("matches", sections::matches(&self.account).text(frame)),
                 Section::Ledger => ("ledger", sections::ledger(&self.ledger).text(frame)),
+                Section::Steps => ("steps", self.steps.text(frame)),
             };
             text.push_str(&format!("\n{title}\n{body}"));
         }
@@ -119,8 +125,17 @@ impl Shown {
                 Section::Account => put("account", json!(self.account)),
                 Section::Matches => put("matches", json!(self.account.joins)),
                 Section::Ledger => put("ledger", values::ledger(&self.ledger)),
+                Section::Steps => put("steps", self.steps.json()),
             };
         }
         Ok(format!("{:#}\n", Value::Object(json)))
     }
+}
+
+/// What the reports of the shards say that the version's own run computed.
+async fn steps(store: &Arc<dyn Store>, ledger: &Ledger) -> Result<Steps> {
+    let computed = ledger.lines.iter().filter(|line| line.state == LineState::Done);
+    let keys: Vec<String> = computed.map(|line| line.key.clone()).collect();
+    let reports = read_reports(store.as_ref(), &keys).await?;
+    Ok(Steps::of(reports.values()))
 }

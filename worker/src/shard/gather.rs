@@ -8,7 +8,7 @@
 
 use super::carry::Stretch;
 use super::chunk::Pick;
-use super::clock::{Clock, Step};
+use super::clock::{Clock, Laps, Step};
 use crate::fault::{Exit, Fault};
 use crate::plan::Sources;
 use crate::work::Work;
@@ -18,6 +18,7 @@ use archive::refusal::Refusal;
 use archive::unpack::Unpacker;
 use engine::account::Kind;
 use engine::decode::{Decoder, Plan as DecodePlan, Source};
+use engine::steps::PROFILE;
 use futures::TryStreamExt;
 use pipeline::archive::Archive;
 use pipeline::plan::Role;
@@ -57,6 +58,7 @@ struct Shared<'a> {
 struct Tools {
     unpacker: Unpacker,
     decoder: Decoder,
+    laps: Laps,
 }
 
 impl Shared<'_> {
@@ -133,10 +135,10 @@ impl Gather<'_> {
     /// wait for room, never waits for ever.
     fn decode(&self, receive: &Mutex<Receiver<Block>>, shared: &Shared<'_>) {
         let unpacker = Unpacker::new(self.archive().limits.member_bytes_max);
-        let mut tools = Tools { unpacker, decoder: Decoder::new(Arc::clone(self.plan)) };
+        let mut tools = Tools { unpacker, decoder: Decoder::new(Arc::clone(self.plan)), laps: Laps::default() };
         loop {
             let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(block) = next else { return };
+            let Ok(block) = next else { return self.clock.add(&tools.laps) };
             if shared.failed() {
                 continue;
             }
@@ -150,6 +152,7 @@ impl Gather<'_> {
 
     /// Decodes a block's members, stretch by stretch.
     fn block(&self, block: Block, tools: &mut Tools, shared: &Shared<'_>) -> Result<(), Fault> {
+        let _profiled = tracing::trace_span!(target: PROFILE, "block", members = block.members.len()).entered();
         let mut begun: Option<(usize, usize)> = None;
         for raw in block.members {
             let index = shared.fetched[raw.member];
@@ -177,13 +180,13 @@ impl Gather<'_> {
 
     /// Unpacks and decodes one member that lies in memory.
     fn member(&self, index: usize, raw: &[u8], tools: &mut Tools, picks: &[Pick]) {
-        let Tools { unpacker, decoder } = tools;
+        let Tools { unpacker, decoder, laps } = tools;
         let (source, member) = (source(picks, index), &picks[index].member);
         match self.archive().format {
-            Format::Json => match self.clock.time(Step::Unpack, || unpacker.document(member, raw)) {
+            Format::Json => match laps.time(Step::Unpack, || unpacker.document(member, raw)) {
                 Ok(json) => {
-                    self.clock.pass(Step::Unpack, json.len());
-                    self.clock.time(Step::Decode, || decoder.member(&source, json, 0));
+                    laps.pass(Step::Unpack, json.len());
+                    laps.time(Step::Decode, || decoder.member(&source, json, 0));
                 }
                 Err(refusal) => refuse(decoder, &source, refusal, 0),
             },
@@ -191,7 +194,7 @@ impl Gather<'_> {
                 // One without a line is read too.
                 decoder.begin(&source);
                 unpacker.lines(member, raw, &mut |lines| {
-                    self.clock.time(Step::Decode, || take(decoder, &source, &lines));
+                    laps.time(Step::Decode, || take(decoder, &source, &lines));
                 });
             }
         }

@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 /// Stored bytes a second where nothing was measured: what a slow machine does on dense telemetry.
 const UNMEASURED_BYTES_PER_SECOND: f64 = 20e6;
 /// Steps that wait for stores: they do not take a core.
-const WAITING: [&str; 1] = ["read"];
+const WAITING: [&str; 2] = ["list", "read"];
 
 /// Predictions for the stale shards of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use super::layout::TIME;
 use super::{Robot, Step, values};
 use crate::expression::{Evaluated, Expression};
+use crate::steps;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -40,6 +41,7 @@ impl fmt::Display for Derive {
 
 impl Step for Derive {
     const NAME: &'static str = "DeriveExec";
+    const STEP: steps::Step = steps::Step::Derive;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -8,6 +8,7 @@ use super::{Robot, Step, derive, values};
 use crate::event::{Onset, Rule, onsets};
 use crate::expression::Expression;
 use crate::schema::time_type;
+use crate::steps;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use datafusion::common::Result;
@@ -40,6 +41,7 @@ impl fmt::Display for EventStep {
 
 impl Step for EventStep {
     const NAME: &'static str = "EventExec";
+    const STEP: steps::Step = steps::Step::Event;
 
     fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(vec![

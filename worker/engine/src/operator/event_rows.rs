@@ -8,6 +8,7 @@ use super::rows::{beginning, first_own};
 use super::{Robot, Step, event, values};
 use crate::control::draw;
 use crate::event::Onset;
+use crate::steps;
 use arrow::array::{RecordBatch, StringArray, UInt32Array, new_null_array};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -46,6 +47,7 @@ impl fmt::Display for EventRows {
 
 impl Step for EventRows {
     const NAME: &'static str = "EventRowsExec";
+    const STEP: steps::Step = steps::Step::Rows;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

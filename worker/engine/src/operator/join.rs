@@ -3,6 +3,7 @@
 use super::layout::{KNOWN, KNOWN_AT, Layout, OBSERVED, TIME};
 use super::{Robot, Step, values};
 use crate::nearest::{NO_MATCH, account, nearest, nearest_known};
+use crate::steps;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -69,6 +70,7 @@ impl fmt::Display for NearestJoin {
 
 impl Step for NearestJoin {
     const NAME: &'static str = "NearestJoinExec";
+    const STEP: steps::Step = steps::Step::Join;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

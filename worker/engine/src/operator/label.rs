@@ -4,6 +4,7 @@ use super::event_rows::EVENT;
 use super::layout::{KNOWN_AT, MARKS, ROW_KIND, TIME};
 use super::{Robot, Step, event, values};
 use crate::label::{Label, Rule, labels};
+use crate::steps;
 use crate::validity::Validity;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt8Array};
 use arrow::buffer::NullBuffer;
@@ -30,6 +31,7 @@ impl fmt::Display for LabelStep {
 
 impl Step for LabelStep {
     const NAME: &'static str = "LabelExec";
+    const STEP: steps::Step = steps::Step::Label;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -81,6 +83,7 @@ impl fmt::Display for KindLabel {
 
 impl Step for KindLabel {
     const NAME: &'static str = "LabelExec";
+    const STEP: steps::Step = steps::Step::Label;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -29,6 +29,7 @@ pub(crate) use result::Output;
 pub(crate) use robots::{Robot, Robots};
 pub(crate) use window::{FeatureRule, FrameRule, WindowRule, feature_type};
 
+use crate::steps;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
@@ -39,7 +40,7 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, apply_expression_roots,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
@@ -47,11 +48,15 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt, stream};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 /// What an operator does with the batches of one robot. Its `Display` shows its parameters in `explain`.
 pub(crate) trait Step: fmt::Debug + fmt::Display + Send + Sync + 'static {
     /// Name of the operator in a plan.
     const NAME: &'static str;
+
+    /// The step of a report that it belongs to.
+    const STEP: steps::Step;
 
     /// Of what [`Step::run`] gives.
     fn schema(&self) -> SchemaRef;
@@ -185,6 +190,7 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
         let robot = self.robots.robot(partition);
         let (step, memo) = (Arc::clone(&self.step), Arc::clone(&self.memo));
         let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let memory = MetricBuilder::new(&self.metrics).gauge("output_memory_bytes", partition);
         let batch = async move {
             let kept = memo.get(partition);
             if let Some(batch) = kept.and_then(OnceLock::get) {
@@ -194,10 +200,13 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
             for child in children {
                 inputs.push(whole(child).await?);
             }
-            let timer = metrics.elapsed_compute().timer();
-            let batch = step.run(&robot, &inputs)?;
-            timer.done();
+            let began = Instant::now();
+            let batch = S::STEP.span().in_scope(|| step.run(&robot, &inputs))?;
+            let (elapsed, bytes) = (began.elapsed(), batch.get_array_memory_size());
+            robot.spend(S::STEP, elapsed, bytes);
+            metrics.elapsed_compute().add_duration(elapsed);
             metrics.record_output(batch.num_rows());
+            memory.set_max(bytes);
             Ok(kept.map_or_else(|| batch.clone(), |cell| cell.get_or_init(|| batch.clone()).clone()))
         };
         let stream = stream::once(batch).boxed();

@@ -2,6 +2,7 @@
 
 use super::layout::observations_schema;
 use super::{Robot, Step, StepExec, values};
+use crate::steps;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::common::{Result, exec_datafusion_err};
@@ -36,6 +37,7 @@ impl fmt::Display for Observations {
 
 impl Step for Observations {
     const NAME: &'static str = "ObservationsExec";
+    const STEP: steps::Step = steps::Step::Rows;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -3,6 +3,7 @@
 use super::layout::{MARKS, TIME};
 use super::{Robot, Step, values};
 use crate::schema::result_time_type;
+use crate::steps;
 use crate::validity::Validity;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampNanosecondType, UInt8Type};
@@ -42,6 +43,7 @@ impl fmt::Display for ResultStep {
 
 impl Step for ResultStep {
     const NAME: &'static str = "ResultExec";
+    const STEP: steps::Step = steps::Step::Result;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -2,10 +2,12 @@
 
 use crate::account::Account;
 use crate::arrange::RobotSignals;
+use crate::steps::{self, Step, Steps};
 use arrow::array::RecordBatch;
 use pipeline::time::Span;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The robots of a computation; a plan's partition is an index into them.
 #[derive(Debug)]
@@ -13,6 +15,7 @@ pub(crate) struct Robots {
     inputs: Vec<RobotSignals>,
     span: Span,
     accounts: Vec<Mutex<Account>>,
+    steps: Vec<Mutex<Steps>>,
 }
 
 /// One robot, as an operator sees it.
@@ -25,7 +28,8 @@ pub(crate) struct Robot {
 impl Robots {
     pub(crate) fn new(inputs: Vec<RobotSignals>, span: Span) -> Self {
         let accounts = inputs.iter().map(|_| Mutex::default()).collect();
-        Self { inputs, span, accounts }
+        let steps = inputs.iter().map(|_| Mutex::default()).collect();
+        Self { inputs, span, accounts, steps }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -65,6 +69,17 @@ impl Robot {
     pub(crate) fn count(&self, change: impl FnOnce(&mut Account)) {
         // A poisoned account belongs to a computation that has panicked; its counts are still whole.
         change(&mut self.robots.accounts[self.index].lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Adds what a step took.
+    pub(crate) fn spend(&self, step: Step, time: Duration, bytes: usize) {
+        let mut taken = self.robots.steps[self.index].lock().unwrap_or_else(PoisonError::into_inner);
+        steps::add(&mut taken, step, time, bytes);
+    }
+
+    /// What the steps took so far; begins anew.
+    pub(crate) fn take_steps(&self) -> Steps {
+        std::mem::take(&mut *self.robots.steps[self.index].lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What was counted so far; begins anew.

@@ -3,6 +3,7 @@
 use super::layout::{KNOWN, Layout, OBSERVED, TIME};
 use super::{Robot, Step, values};
 use crate::grid::points;
+use crate::steps;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt8Array};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -39,6 +40,7 @@ impl fmt::Display for SignalRows {
 
 impl Step for SignalRows {
     const NAME: &'static str = "RowsExec";
+    const STEP: steps::Step = steps::Step::Rows;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -87,6 +89,7 @@ impl fmt::Display for GridRows {
 
 impl Step for GridRows {
     const NAME: &'static str = "GridExec";
+    const STEP: steps::Step = steps::Step::Rows;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -10,6 +10,7 @@ use super::layout::{KNOWN, KNOWN_AT, MARKS, TIME};
 use super::{Robot, Step, event, values};
 use crate::sorted::Unsorted;
 use crate::statistic::{Output, Series, View, compute};
+use crate::steps;
 use crate::validity::{Presence, Validity};
 use crate::window::{Bounds, End, Window, bounds, latest_known};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, UInt8Array};
@@ -105,6 +106,7 @@ impl fmt::Display for WindowStep {
 
 impl Step for WindowStep {
     const NAME: &'static str = "WindowExec";
+    const STEP: steps::Step = steps::Step::Window;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.rule.schema)

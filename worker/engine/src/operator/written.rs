@@ -4,6 +4,7 @@ use super::layout::{MARKS, ROW_KIND, TIME};
 use super::{Robot, Step, derive, values};
 use crate::account::{Account, LabelAccount};
 use crate::expression::Expression;
+use crate::steps;
 use crate::validity::{Reason, Validity};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -43,6 +44,7 @@ enum Fate {
 
 impl Step for Written {
     const NAME: &'static str = "WrittenExec";
+    const STEP: steps::Step = steps::Step::Result;
 
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)

@@ -1,0 +1,193 @@
+"""The reference task (README, "How fast"): Fleetloom and what else its users could write, side by side.
+
+    python reference.py --program target/release/fleetloom
+
+makes the archive once (`fleetloom simulate`), insists that every peer finds the same rows, matches and window values, then
+times all of them in turn, round by round, and writes BENCHMARKS.md and benchmarks/reference.json. A peer that this machine
+lacks is named in the table as missing.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import agree
+import section
+from measure import machine, measured, median
+
+HERE = Path(__file__).parent
+SEED = 1
+
+
+def peers(python):
+    """By name: the command for an archive and a result, and the end of the result's name."""
+    script = lambda name, *more: lambda archive, out: [python, HERE / "peers" / name, archive, out, *more]
+    return {
+        "polars, isal": (script("polars_reference.py", "--inflate", "isal"), "parquet"),
+        "polars, gzip": (script("polars_reference.py"), "parquet"),
+        "pandas, isal": (script("pandas_reference.py", "--inflate", "isal"), "parquet"),
+        "DuckDB": (script("duckdb_reference.py"), "parquet"),
+        "R, furrr": (lambda archive, out: ["Rscript", HERE / "peers" / "reference.R", archive, out], "csv"),
+    }
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--program", type=Path, required=True, help="the built fleetloom")
+    words.add_argument("--folder", type=Path, default=Path.home() / ".cache/fleetloom/bench", help="where archives lie")
+    words.add_argument("--robots", type=int, default=10)
+    words.add_argument("--hours", type=int, default=6)
+    words.add_argument("--rounds", type=int, default=5)
+    words.add_argument("--peers", nargs="*", help="only these; none: Fleetloom alone")
+    words.add_argument("--dry", action="store_true", help="write no file")
+    words = words.parse_args()
+    bench = Bench(words)
+    bench.run()
+
+
+class Bench:
+    """One run of the benchmark."""
+
+    def __init__(self, words):
+        self.words = words
+        self.program = words.program.resolve()
+        self.missing = {}
+        chosen = peers(sys.executable)
+        if words.peers is not None:
+            chosen = {name: peer for name, peer in chosen.items() if name in words.peers}
+        self.peers = {name: peer for name, peer in chosen.items() if self.is_there(name)}
+        self.hours = words.robots * words.hours
+
+    def is_there(self, name):
+        """Whether a peer can be started; else why not, for the table."""
+        if name.startswith("R,"):
+            wanted = 'stopifnot(all(c("furrr","jsonlite","data.table") %in% rownames(installed.packages())))'
+            try:
+                subprocess.run(["Rscript", "-e", wanted], check=True, capture_output=True)
+            except (FileNotFoundError, subprocess.CalledProcessError):
+                self.missing[name] = "R with furrr, jsonlite and data.table is not installed: `make bench` installs it on Debian"
+                return False
+        return True
+
+    def archive(self, order):
+        """The simulated archive, made once."""
+        words = self.words
+        folder = words.folder / f"{words.robots}x{words.hours}-{order}"
+        if not (folder / "truth.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            command = [self.program, "simulate", "--robots", words.robots, "--hours", words.hours]
+            subprocess.run([*map(str, command), "--seed", str(SEED), "--order", order, "--out", str(folder)], check=True)
+        return folder
+
+    def fleetloom(self, folder, cores=None, threads=None):
+        """A run of the pipeline that lies beside the archive, onto no table."""
+        shutil.rmtree(folder / "result", ignore_errors=True)
+        command = [self.program, "run", "-f", folder / "fleetloom.yaml"]
+        return measured([*command, *(["--threads", threads] if threads else [])], cores)
+
+    def peer(self, name, folder):
+        """A run of a peer."""
+        command, ending = self.peers[name]
+        out = folder / f"{name.split(',')[0]}.{ending}"
+        out.unlink(missing_ok=True)
+        return measured(command(folder / "archive", out)), out
+
+    def agreed(self, folder):
+        """The number of rows; raises where a peer finds others."""
+        self.fleetloom(folder)
+        expected = agree.ours(folder / "result")
+        for name in self.peers:
+            say(f"{name}: does it agree?")
+            _, out = self.peer(name, folder)
+            if differences := agree.differences(expected, agree.theirs(out)):
+                raise SystemExit(f"{name} does not agree with Fleetloom: " + "; ".join(differences))
+        return len(expected)
+
+    def rounds(self, folders):
+        """What every run took, by name, in turn."""
+        took = {}
+        for turn in range(self.words.rounds):
+            say(f"round {turn + 1} of {self.words.rounds}")
+            runs = {
+                "fleetloom": lambda: self.fleetloom(folders["robot"]),
+                "fleetloom, one core": lambda: self.fleetloom(folders["robot"], {0}, 1),
+                "fleetloom, by time": lambda: self.fleetloom(folders["time"]),
+            }
+            runs |= {name: lambda name=name: self.peer(name, folders["robot"])[0] for name in self.peers}
+            for name, run in runs.items():
+                took.setdefault(name, []).append(run())
+        return took
+
+    def run(self):
+        folders = {order: self.archive(order) for order in ("robot", "time")}
+        rows = self.agreed(folders["robot"])
+        took = self.rounds(folders)
+        text = told(self, rows, took)
+        print(text)
+        if not self.words.dry:
+            section.write("reference", text)
+            raw = {name: [vars(run) for run in runs] for name, runs in took.items()}
+            Path("benchmarks").mkdir(exist_ok=True)
+            head = {"date": today(), "machine": machine(), "robot_hours": self.hours, "rows": rows}
+            Path("benchmarks/reference.json").write_text(json.dumps(head | {"runs": raw}, indent=1) + "\n")
+
+
+def told(bench, rows, took):
+    """The section of BENCHMARKS.md."""
+    middle = {
+        name: {what: median([getattr(run, what) for run in runs]) for what in ("wall", "cpu", "peak_bytes")}
+        for name, runs in took.items()
+    }
+    own = middle["fleetloom"]
+    line = lambda name, it: [
+        name,
+        f"{it['wall']:.2f}",
+        f"{it['cpu']:.2f}",
+        f"{it['peak_bytes'] / 1e6:.0f}",
+        f"{it['wall'] / own['wall']:.1f}",
+        f"{it['cpu'] / own['cpu']:.1f}",
+    ]
+    lines = [line(name, it) for name, it in middle.items()]
+    lines += [[name, "missing", "", "", "", ""] for name in bench.missing]
+    head = ["", "wall, s", "CPU, s", "largest process, MB", "times Fleetloom's wall", "times its CPU"]
+    one = middle["fleetloom, one core"]
+    efficiency = one["wall"] / (2 * own["wall"])
+    interleaved = middle["fleetloom, by time"]["cpu"] / own["cpu"]
+    return f"""## The reference task
+
+{bench.hours} robot-hours, {rows:,} rows: one zip of one gzipped JSON document per robot and five seconds; rows are mission
+observations with their nearest pose, odometry and battery, mean, std, min and max of three columns over 42 s, and a label.
+Whole processes, from the archive on disk to a table on disk; Fleetloom's includes planning, reports and the published Delta
+version. Medians of {bench.words.rounds} rounds in turn. All peers found the same rows, matches and window values first.
+
+{section.table(head, lines)}
+
+From one core to two: {efficiency:.0%} of twice as fast. By time, robots interleaved: {interleaved:.2f} times the CPU.
+{"".join(f"Missing: {name}: {why}." for name, why in bench.missing.items())}
+{versions()}. {machine()}. {today()}, `make bench`.
+"""
+
+
+def versions():
+    """Whose versions were measured."""
+    known = ("polars", "pandas", "duckdb", "orjson", "isal")
+    python = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in known)
+    r = subprocess.run(["Rscript", "--version"], capture_output=True, text=True) if shutil.which("Rscript") else None
+    return f"Python {sys.version.split()[0]}, {python}" + (f", {(r.stdout or r.stderr).strip()}" if r else "")
+
+
+def today():
+    return datetime.date.today().isoformat()
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
