@@ -10,8 +10,10 @@ mod chunk;
 mod clock;
 mod gather;
 mod observe;
+mod scan;
 
 pub(crate) use observe::{Observations, observe};
+pub(crate) use scan::{Cuts, Scanned, Traces, cuts, scan};
 
 use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
@@ -219,8 +221,12 @@ impl Attempt<'_> {
         }
     }
 
-    /// Two passes over the member lists: one to see which robots there are, one to compute them chunk by chunk.
     fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+        self.chunks(&mut |chunk| self.chunk(chunk, output, carry))
+    }
+
+    /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk.
+    fn chunks(&self, each: &mut dyn FnMut(&[Pick]) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
@@ -234,7 +240,7 @@ impl Attempt<'_> {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
-                self.chunk(&chunk, output, carry)?;
+                each(&chunk)?;
             }
         }
         self.work.stop.check()

@@ -1,7 +1,7 @@
 //! `fleetloom show`: a version of the table, as tables for people or JSON for programs.
 
 mod sections;
-pub(super) mod values;
+pub(in crate::command) mod values;
 
 use crate::cli::{Section, ShowArgs};
 use crate::console::print;

@@ -27,7 +27,7 @@ pub(crate) use layout::{Appended, Layout, OBSERVED, observations_schema, observa
 pub(crate) use plan::{Plan, Rules, plan};
 pub(crate) use result::Output;
 pub(crate) use robots::{Robot, Robots};
-pub(crate) use window::{FeatureRule, FrameRule, WindowRule, feature_type};
+pub(crate) use window::{FeatureRule, FrameRule, WindowRule, feature_type, statistics};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -39,7 +39,7 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, apply_expression_roots,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
@@ -185,6 +185,7 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
         let robot = self.robots.robot(partition);
         let (step, memo) = (Arc::clone(&self.step), Arc::clone(&self.memo));
         let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let measures_bytes = self.robots.measures_bytes();
         let batch = async move {
             let kept = memo.get(partition);
             if let Some(batch) = kept.and_then(OnceLock::get) {
@@ -197,7 +198,11 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
             let timer = metrics.elapsed_compute().timer();
             let batch = step.run(&robot, &inputs)?;
             timer.done();
-            metrics.record_output(batch.num_rows());
+            if measures_bytes {
+                (&batch).record_output(&metrics);
+            } else {
+                metrics.record_output(batch.num_rows());
+            }
             Ok(kept.map_or_else(|| batch.clone(), |cell| cell.get_or_init(|| batch.clone()).clone()))
         };
         let stream = stream::once(batch).boxed();

@@ -13,6 +13,7 @@ pub(crate) struct Robots {
     inputs: Vec<RobotSignals>,
     span: Span,
     accounts: Vec<Mutex<Account>>,
+    measures_bytes: bool,
 }
 
 /// One robot, as an operator sees it.
@@ -25,7 +26,17 @@ pub(crate) struct Robot {
 impl Robots {
     pub(crate) fn new(inputs: Vec<RobotSignals>, span: Span) -> Self {
         let accounts = inputs.iter().map(|_| Mutex::default()).collect();
-        Self { inputs, span, accounts }
+        Self { inputs, span, accounts, measures_bytes: false }
+    }
+
+    /// The same, with operators that measure the memory of what they give: it takes a moment per column.
+    pub(crate) fn measuring_bytes(self) -> Self {
+        Self { measures_bytes: true, ..self }
+    }
+
+    /// Whether operators measure the memory of what they give.
+    pub(crate) fn measures_bytes(&self) -> bool {
+        self.measures_bytes
     }
 
     pub(crate) fn len(&self) -> usize {
