@@ -34,6 +34,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
 use std::sync::Arc;
 use table::version::VersionName;
@@ -101,6 +102,9 @@ impl Session {
     /// Errors: the statement cannot be parsed or planned, or would change something.
     pub(crate) async fn ask(&self, sql: &str, rows_max: Option<usize>) -> Result<Answer, Fault> {
         let statement = one(sql)?;
+        if !only_reads(&statement) {
+            return Err(Fault::request("a query only reads: write SELECT, EXPLAIN, SHOW TABLES or DESCRIBE"));
+        }
         if let Some(batch) = describe::answer(&self.catalog, &statement).await? {
             return Ok(Answer::of(batch));
         }
@@ -156,6 +160,24 @@ fn config(threads: usize) -> SessionConfig {
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.explain.physical_plan_only", true)
         .set_str("datafusion.explain.analyze_level", "summary")
+}
+
+/// Whether a statement changes nothing. What the plan holds is looked at once more.
+fn only_reads(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(statement) => matches!(
+            statement.as_ref(),
+            ast::Statement::Query(_)
+                | ast::Statement::Explain { .. }
+                | ast::Statement::ExplainTable { .. }
+                | ast::Statement::ShowTables { .. }
+                | ast::Statement::ShowColumns { .. }
+                | ast::Statement::ShowFunctions { .. }
+                | ast::Statement::ShowVariable { .. }
+        ),
+        Statement::Explain(explain) => only_reads(&explain.statement),
+        _ => false,
+    }
 }
 
 /// The one statement of a text.

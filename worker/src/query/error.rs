@@ -67,19 +67,12 @@ fn of_schema(error: &SchemaError) -> String {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let known: Vec<&str> = valid_fields.iter().map(Column::name).collect();
-            let what = format!("there is no column {}", field.quoted_flat_name());
-            format!(
-                "{what}; {} The columns are {}",
-                sentence(&suggest(&field.name, known.iter().copied())),
-                known.join(", ")
-            )
+            let remedy = suggest(&field.name, known.iter().copied());
+            let remedy = if remedy.starts_with("did") { format!("{remedy} ") } else { String::new() };
+            format!("there is no column {}; {remedy}The columns are {}", field.quoted_flat_name(), known.join(", "))
         }
         error => error.to_string(),
     }
-}
-
-fn sentence(remedy: &str) -> String {
-    if remedy.ends_with(['?', '.']) { remedy.to_owned() } else { format!("{remedy}.") }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use super::archive::{Known, Reading};
 use super::error::passing;
-use crate::fault::Fault;
+use crate::fault::{Exit, Fault};
 use crate::shard::{Cuts, Scanned, Traces, scan};
 use crate::stop::Stop;
 use crate::work::Work;
@@ -134,7 +134,7 @@ impl fmt::Display for SignalExec {
             write!(f, ", span={}", wanted.span)?;
         }
         write!(f, ", members={} of {} bytes", cuts.members, cuts.stored_bytes)?;
-        if cuts.parts.len() > 1 { write!(f, ", days={}", cuts.parts.len()) } else { Ok(()) }
+        if cuts.parts.len() > 1 { write!(f, ", pieces={}", cuts.parts.len()) } else { Ok(()) }
     }
 }
 
@@ -261,7 +261,7 @@ impl Measured {
             members: builder().counter("members", partition),
             requests: builder().gauge("requests", partition),
             bytes: builder().gauge("bytes_read", partition),
-            peak: builder().gauge("peak_mem_used", partition),
+            peak: builder().peak_memory_usage("peak_mem_used", partition),
             source,
         }
     }
@@ -300,6 +300,9 @@ impl Reader {
         }));
         let end = match read {
             Ok(Ok(())) => Ok(None),
+            Ok(Err(fault)) if fault.exit() == Exit::Memory => {
+                Err(passing(fault.with_remedy("ask for less time or fewer robots, or give it more with --memory")))
+            }
             Ok(Err(fault)) => Err(passing(fault)),
             // It was said where it happened.
             Err(_) => return,

@@ -7,6 +7,7 @@
 //! What is held is a span of one robot and about as many rows again: then the cost of putting both together is small.
 
 use super::node::{LookRule, looked_at};
+use super::peak;
 use super::place::{Place, Run};
 use crate::operator::{feature_type, statistics};
 use crate::statistic::View;
@@ -23,9 +24,7 @@ use datafusion::physical_expr::{Distribution, OrderingRequirements};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::metrics::{
-    BaselineMetrics, ExecutionPlanMetricsSet, Gauge, MetricBuilder, MetricsSet, RecordOutput,
-};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, Gauge, MetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, Partitioning, PhysicalExpr,
@@ -133,7 +132,7 @@ impl ExecutionPlan for LookBackExec {
             batch_rows: context.session_config().batch_size(),
             metrics: BaselineMetrics::new(&self.metrics, partition),
             reservation: MemoryConsumer::new("look_back").register(context.memory_pool()),
-            peak: MetricBuilder::new(&self.metrics).gauge("peak_mem_used", partition),
+            peak: peak(&self.metrics, partition),
         };
         let batches = stream::try_unfold(looking, |mut looking| async move {
             Ok(looking.next().await?.map(|batch| (batch, looking)))

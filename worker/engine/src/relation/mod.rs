@@ -21,6 +21,7 @@ pub use call::{statements, with_relations};
 pub use wanted::Wanted;
 
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, Gauge, MetricBuilder, MetricType};
 use std::sync::Arc;
 
 /// The names of the relations, which stand in FROM with arguments.
@@ -32,4 +33,9 @@ pub fn session(session: SessionStateBuilder) -> SessionStateBuilder {
         .with_relation_planners(vec![Arc::new(plan::Relations)])
         .with_query_planner(Arc::new(plan::Planner))
         .with_optimizer_rule(Arc::new(node::Narrow))
+}
+
+/// The most memory that an operator held.
+fn peak(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Gauge {
+    MetricBuilder::new(metrics).with_type(MetricType::Summary).peak_memory_usage("peak_mem_used", partition)
 }

@@ -2,6 +2,7 @@
 
 use super::held::Held;
 use super::node::JoinRule;
+use super::peak;
 use super::place::{Place, Run};
 use crate::nearest::{NO_MATCH, nearest};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
@@ -15,9 +16,7 @@ use datafusion::physical_expr::{Distribution, OrderingRequirements};
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::metrics::{
-    BaselineMetrics, ExecutionPlanMetricsSet, Gauge, MetricBuilder, MetricsSet, RecordOutput,
-};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, Gauge, MetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, Partitioning, PhysicalExpr,
@@ -127,7 +126,7 @@ impl ExecutionPlan for NearestJoinExec {
             last: None,
             metrics: BaselineMetrics::new(&self.metrics, partition),
             reservation: MemoryConsumer::new("nearest_join").register(context.memory_pool()),
-            peak: MetricBuilder::new(&self.metrics).gauge("peak_mem_used", partition),
+            peak: peak(&self.metrics, partition),
         };
         let batches = stream::try_unfold(joining, |mut joining| async move {
             Ok(joining.next().await?.map(|batch| (batch, joining)))

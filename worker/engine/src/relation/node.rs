@@ -9,7 +9,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DFSchemaRef, DataFusionError, Result, plan_err};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{
-    Expr, Extension, Filter, LogicalPlan, LogicalPlanBuilder, UserDefinedLogicalNode, UserDefinedLogicalNodeCore,
+    Expr, Extension, Filter, LogicalPlan, LogicalPlanBuilder, Projection, UserDefinedLogicalNode,
+    UserDefinedLogicalNodeCore,
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::prelude::{col, lit};
@@ -287,21 +288,31 @@ impl OptimizerRule for Narrow {
 
     fn rewrite(&self, plan: LogicalPlan, _config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Filter(filter) = &plan else { return Ok(Transformed::no(plan)) };
-        let LogicalPlan::Extension(extension) = filter.input.as_ref() else { return Ok(Transformed::no(plan)) };
-        let node = extension.node.as_any();
-        let narrowed = match (node.downcast_ref::<NearestJoin>(), node.downcast_ref::<LookBack>()) {
-            (Some(join), _) => {
-                join.under(&filter.predicate)?.map(|join| Arc::new(join) as Arc<dyn UserDefinedLogicalNode>)
-            }
-            (_, Some(look)) => {
-                look.under(&filter.predicate)?.map(|look| Arc::new(look) as Arc<dyn UserDefinedLogicalNode>)
-            }
+        let Some(input) = under(&filter.input, &filter.predicate)? else { return Ok(Transformed::no(plan)) };
+        Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(input))?)))
+    }
+}
+
+/// What a condition stands on, with the relation in it under that condition; between the two other rules may put a choice of
+/// columns. `None`: there is no relation, or nothing more can be left out.
+fn under(plan: &LogicalPlan, condition: &Expr) -> Result<Option<LogicalPlan>> {
+    if let LogicalPlan::Projection(projection) = plan {
+        let chooses = projection.expr.iter().all(|expr| matches!(expr, Expr::Column(_)));
+        let Some(input) = chooses.then(|| under(&projection.input, condition)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let projection = Projection::try_new(projection.expr.clone(), Arc::new(input))?;
+        return Ok(Some(LogicalPlan::Projection(projection)));
+    }
+    let LogicalPlan::Extension(extension) = plan else { return Ok(None) };
+    let node = extension.node.as_any();
+    let node: Option<Arc<dyn UserDefinedLogicalNode>> =
+        match (node.downcast_ref::<NearestJoin>(), node.downcast_ref::<LookBack>()) {
+            (Some(join), _) => join.under(condition)?.map(|join| Arc::new(join) as _),
+            (_, Some(look)) => look.under(condition)?.map(|look| Arc::new(look) as _),
             _ => None,
         };
-        let Some(node) = narrowed else { return Ok(Transformed::no(plan)) };
-        let input = Arc::new(LogicalPlan::Extension(Extension { node }));
-        Ok(Transformed::yes(LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), input)?)))
-    }
+    Ok(node.map(|node| LogicalPlan::Extension(Extension { node })))
 }
 
 impl NearestJoin {
