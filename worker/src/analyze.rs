@@ -29,7 +29,7 @@ pub(crate) struct Analyzed {
 
 /// Computes the rows of a span. Nothing is written. Blocks: call it outside the runtime's threads.
 pub(crate) fn analyze(
-    compiled: Compiled,
+    compiled: &Compiled,
     (effort, stop): (Effort, &Stop),
     runtime: &Handle,
     span: Span,
@@ -39,7 +39,7 @@ pub(crate) fn analyze(
     let work = reading.work(&known, None, stop.clone())?;
     let cuts = cuts(&work, runtime, &known.sources, span)?;
     let mut analyzed = Analyzed {
-        analysis: Analysis::of(&compiled),
+        analysis: Analysis::of(compiled),
         members: 0,
         read_bytes: 0,
         reading: Duration::ZERO,

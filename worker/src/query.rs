@@ -13,6 +13,7 @@ mod catalog;
 mod describe;
 mod error;
 mod observations;
+mod reader;
 mod result;
 mod signal;
 
@@ -42,6 +43,8 @@ use tokio::runtime::Handle;
 
 /// Share of the memory budget that sorting, grouping and joining may take; the rest is for reading.
 const COMPUTING_SHARE: u64 = 2;
+/// How often the optimizer goes over a plan: a condition sinks through one relation each time.
+const PASSES_MAX: usize = 8;
 /// Name of the catalog that holds the schemas.
 const CATALOG: &str = "fleetloom";
 
@@ -159,6 +162,9 @@ fn config(threads: usize) -> SessionConfig {
         .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_bool("datafusion.explain.physical_plan_only", true)
+        .set_usize("datafusion.optimizer.max_passes", PASSES_MAX)
+        // Observations come by robot and time, equal times in the archive's order: dealt out to threads and merged they would not.
+        .set_bool("datafusion.optimizer.enable_round_robin_repartition", false)
         .set_str("datafusion.explain.analyze_level", "summary")
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn explain(args: &ExplainArgs, context: &Context) -> Result {
             let days = args.range.or(one.pipeline().range);
             let span = days.map_or(Span::ALL, |days| days.span());
             let runtime = runtime()?;
-            let analyzed = analyze(one, (args.budget.effort(), &context.stop), runtime.handle(), span)?;
+            let analyzed = analyze(&one, (args.budget.effort(), &context.stop), runtime.handle(), span)?;
             texts.push(format!("Pipeline {name}\n{}", text(&analyzed)));
         } else {
             texts.push(format!("Pipeline {name}\n{}", engine::explain::explain(&one)));

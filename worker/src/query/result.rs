@@ -122,7 +122,7 @@ impl TableProvider for ResultTable {
             wanted,
             schema,
         };
-        Ok(Arc::new(ResultExec::new(reading, files, self.threads)))
+        Ok(Arc::new(ResultExec::new(reading, &files, self.threads)))
     }
 }
 
@@ -151,7 +151,7 @@ struct ResultExec {
 }
 
 impl ResultExec {
-    fn new(reading: Reading, files: Vec<LiveFile>, threads: usize) -> Self {
+    fn new(reading: Reading, files: &[LiveFile], threads: usize) -> Self {
         let each = files.len().div_ceil(threads.max(1)).max(1);
         let files: Vec<Vec<LiveFile>> = files.chunks(each).map(<[LiveFile]>::to_vec).collect();
         let properties = PlanProperties::new(

@@ -31,7 +31,7 @@ pub(super) struct Printer {
 
 impl Printer {
     pub(super) fn new(format: Format, answer: &Answer) -> Self {
-        let (kind, schema, frame) = (answer.kind, answer.schema.clone(), Frame::of_stdout());
+        let (kind, schema, frame) = (answer.kind, SchemaRef::clone(&answer.schema), Frame::of_stdout());
         Self { format, kind, schema, frame, waiting: Vec::new(), begun: false }
     }
 
