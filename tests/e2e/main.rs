@@ -13,6 +13,7 @@ mod history;
 mod network;
 mod pods;
 mod python;
+mod query;
 mod refused;
 mod replay;
 mod sharding;

@@ -2,12 +2,14 @@
 
 mod acts;
 mod budget;
+mod query;
 mod results;
 mod scope;
 mod words;
 
 pub(crate) use acts::{CheckArgs, CommitArgs, ExplainArgs, PlanArgs, RunArgs, ShardArgs, Since, SourceArgs, Which};
 pub(crate) use budget::cores;
+pub(crate) use query::{Format, QueryArgs};
 pub(crate) use results::{
     DiffArgs, DoctorArgs, HistoryArgs, ReplayArgs, RestoreArgs, Section, ShardName, ShowArgs, TagArgs, TraceArgs,
     VacuumArgs,
@@ -115,8 +117,22 @@ A Run document in the files says the range and what to compute anew; a flag over
     #[command(after_help = "Example:\n  fleetloom source -f fleet.yaml --json | jq -r .version")]
     Source(SourceArgs),
     /// Print the physical plan that computes the rows
-    #[command(after_help = "Example:\n  fleetloom explain -f fleet.yaml --pipeline aborts")]
+    #[command(after_help = "Examples:
+  fleetloom explain -f fleet.yaml --pipeline aborts
+  fleetloom explain -f fleet.yaml --analyze --range 2026-01-01..2026-01-02     compute a day, publish nothing: rows, time, memory")]
     Explain(ExplainArgs),
+    /// Ask the archive's signals and the published tables in SQL
+    #[command(after_help = "Examples:
+  fleetloom query -f fleet.yaml \"SHOW TABLES\"
+  fleetloom query -f fleet.yaml \"SELECT robot, count(*) FROM odometry GROUP BY robot\"
+  fleetloom query -f fleet.yaml --version trained --format csv \"SELECT * FROM aborts WHERE label\" > aborts.csv
+  fleetloom query -f fleet.yaml \"SELECT * FROM nearest_join(mission, pose, tolerance => '1s') WHERE robot = 'r1'\" --limit 5
+  fleetloom query -f fleet.yaml \"SELECT * FROM look_back(odometry, span => '42s', columns => 'linear', statistics => 'mean, p95')\"
+  fleetloom query -f fleet.yaml \"EXPLAIN ANALYZE SELECT max(linear) FROM odometry\"
+
+Tables are the signals (robot, time, known, columns, object, member, record) and the results, by the names of the files; where one
+name is two tables, <archive>.<signal> and result.<pipeline>. A condition on robot or time leaves members and files unread.")]
+    Query(QueryArgs),
     /// Show a version of the table: schema, first rows, account, matches, ledger
     #[command(after_help = "Examples:
   fleetloom show -f fleet.yaml

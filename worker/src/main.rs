@@ -2,6 +2,7 @@
 //!
 //! `main` reads the command line, calls one verb, prints an error chain once and ends with its exit code.
 
+mod analyze;
 mod cli;
 mod command;
 mod commit;
@@ -17,8 +18,10 @@ mod plan;
 mod present;
 mod profile;
 mod progress;
+mod query;
 mod replay;
 mod run;
+mod scratch;
 mod shard;
 mod simulate;
 mod split;
@@ -104,7 +107,8 @@ fn run(cli: &Cli, console: &Console, messages: &Messages) -> Result {
         Verb::Shard(args) => command::shard::shard(args, &context),
         Verb::Commit(args) => command::commit::commit(args, &context),
         Verb::Source(args) => command::source::source(args, &context),
-        Verb::Explain(args) => command::explain::explain(args),
+        Verb::Explain(args) => command::explain::explain(args, &context),
+        Verb::Query(args) => command::query::query(args, &context),
         Verb::Show(args) => command::show::show(args),
         Verb::History(args) => command::history::history(args),
         Verb::Diff(args) => command::diff::diff(args),

@@ -10,7 +10,7 @@ mod draft;
 mod reports;
 mod sources;
 
-pub(crate) use sources::{Sources, Walk, of_plan as sources_of};
+pub(crate) use sources::{Sources, Walk, ensure as ensure_sources, load as known_sources, of_plan as sources_of};
 
 use crate::fault::Fault;
 use crate::work::{ENGINE, Work};

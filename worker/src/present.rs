@@ -84,7 +84,7 @@ pub(crate) fn type_word(kind: &DataType) -> String {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "string".into(),
         DataType::Boolean => "bool".into(),
         DataType::Date32 => "date".into(),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".into(),
+        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, Some(_)) => "timestamp".into(),
         other => other.to_string().to_lowercase(),
     }
 }
@@ -166,29 +166,46 @@ const UPRIGHT_COLUMNS: usize = 10;
 /// Errors: a type that arrow cannot show.
 pub(crate) fn rows(batches: &[RecordBatch]) -> Result<Table, ArrowError> {
     let Some(first) = batches.first() else { return Ok(Table::default()) };
+    if first.num_columns() <= UPRIGHT_COLUMNS { upright(batches) } else { sideways(batches) }
+}
+
+/// The rows of the batches as a table, a row each.
+///
+/// Errors: a type that arrow cannot show.
+pub(crate) fn upright(batches: &[RecordBatch]) -> Result<Table, ArrowError> {
+    let Some(first) = batches.first() else { return Ok(Table::default()) };
     let schema = first.schema();
-    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let columns = schema.fields().iter().map(|field| (field.name().as_str(), align(field.data_type())));
+    let mut table = Table::new(columns);
+    cells(batches)?.into_iter().for_each(|row| table.row(row));
+    Ok(table)
+}
+
+/// The rows of the batches side by side, a line per column.
+fn sideways(batches: &[RecordBatch]) -> Result<Table, ArrowError> {
+    let Some(first) = batches.first() else { return Ok(Table::default()) };
+    let (schema, cells) = (first.schema(), cells(batches)?);
+    let numbers: Vec<_> = (1..=cells.len()).map(|n| format!("row {n}")).collect();
+    let sides = numbers.iter().map(|number| (number.as_str(), Align::Right));
+    let mut table = Table::new([("column", Align::Left)].into_iter().chain(sides));
+    for (name, column) in schema.fields().iter().map(|field| field.name().as_str()).zip(0..) {
+        table.row([name].into_iter().chain(cells.iter().map(|row| row[column].as_str())));
+    }
+    Ok(table)
+}
+
+/// The values of each row as texts.
+fn cells(batches: &[RecordBatch]) -> Result<Vec<Vec<String>>, ArrowError> {
     let mut cells = Vec::new();
     let options = FormatOptions::new().with_null("").with_duration_format(DurationFormat::Pretty);
     for batch in batches {
         let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
-            cells.push(columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>());
+            cells.push(columns.iter().map(|column| column.value(row).to_string()).collect());
         }
     }
-    if names.len() <= UPRIGHT_COLUMNS {
-        let mut table = Table::new(names.zip(schema.fields().iter().map(|field| align(field.data_type()))));
-        cells.into_iter().for_each(|row| table.row(row));
-        return Ok(table);
-    }
-    let numbers: Vec<_> = (1..=cells.len()).map(|n| format!("row {n}")).collect();
-    let sides = numbers.iter().map(|number| (number.as_str(), Align::Right));
-    let mut table = Table::new([("column", Align::Left)].into_iter().chain(sides));
-    for (name, column) in names.zip(0..) {
-        table.row([name].into_iter().chain(cells.iter().map(|row| row[column].as_str())));
-    }
-    Ok(table)
+    Ok(cells)
 }
 
 fn align(kind: &DataType) -> Align {

@@ -7,12 +7,12 @@
 //! The result is only read: files and report of the second computation go into a scratch folder that is removed.
 
 mod compare;
-mod scratch;
 
 pub(crate) use compare::{Comparison, First};
 
 use crate::fault::{Exit, Fault};
 use crate::past::{self, Made, Past, stray};
+use crate::scratch::Scratch;
 use crate::shard::shard_into;
 use crate::work::Work;
 use archive::store::Store;
@@ -144,7 +144,7 @@ pub(crate) fn replay(work: &Work, runtime: &Handle, asked: &Asked) -> Result<Rep
 
 fn compute(work: &Work, runtime: &Handle, past: &Past, line: &LedgerLine, made: &Made) -> Result<Replayed, Fault> {
     let resized = runtime.block_on(past::resized(work, line))?;
-    let scratch = scratch::Scratch::new()?;
+    let scratch = Scratch::new()?;
     let store = scratch.store();
     let report = shard_into(work, runtime, &made.sources, made.shard(), &store)?;
     let published = Side { store: &work.result, schema: &past.state.schema, files: &line.files };

@@ -10,8 +10,10 @@ mod chunk;
 mod clock;
 mod gather;
 mod observe;
+mod scan;
 
 pub(crate) use observe::{Observations, observe};
+pub(crate) use scan::{Cuts, Scanned, Traces, cuts, scan};
 
 use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
@@ -236,8 +238,17 @@ impl Attempt<'_> {
         }
     }
 
-    /// Two passes over the member lists: one to see which robots there are, one to compute them chunk by chunk.
     fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+        let mut gathered = None;
+        self.chunks(&mut |chunk| {
+            gathered = Some(self.gather_beside(chunk, gathered.take(), output, carry)?);
+            Ok(())
+        })?;
+        gathered.map_or(Ok(()), |last| self.finish(last, output, carry))
+    }
+
+    /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk.
+    fn chunks(&self, each: &mut dyn FnMut(Vec<Pick>) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
@@ -247,15 +258,13 @@ impl Attempt<'_> {
         let bytes_max = self.chunk_bytes(&census);
         let mut chunks = census.chunks(bytes_max);
         let mut walk = self.walk();
-        let mut gathered = None;
         while let Some(picks) = self.next(&mut walk)? {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
-                gathered = Some(self.gather_beside(chunk, gathered, output, carry)?);
+                each(chunk)?;
             }
         }
-        gathered.map_or(Ok(()), |last| self.finish(last, output, carry))?;
         self.work.stop.check()
     }
 

@@ -16,12 +16,25 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether somebody asked us to stop. Clones share the flag.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop {
+    asked: Arc<AtomicBool>,
+    above: Option<Arc<AtomicBool>>,
+}
 
 impl Stop {
+    /// One that stops with this one, and alone when it is asked.
+    pub(crate) fn below(&self) -> Self {
+        Self { asked: Arc::default(), above: Some(Arc::clone(&self.asked)) }
+    }
+
+    /// Asks, from within.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
     /// Whether somebody asked.
     pub(crate) fn asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) || self.above.as_ref().is_some_and(|above| above.load(Ordering::Relaxed))
     }
 
     /// An error (exit 143) once somebody asked. Flows call it wherever nothing is half done.
@@ -37,7 +50,7 @@ impl Stop {
         let (stop, console) = (self.clone(), console.clone());
         thread::Builder::new().name("signals".into()).spawn(move || {
             for _ in signals.forever() {
-                if stop.0.swap(true, Ordering::Relaxed) {
+                if stop.asked.swap(true, Ordering::Relaxed) {
                     end();
                 }
                 console.say("asked to stop; once more ends at once");

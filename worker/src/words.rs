@@ -4,7 +4,7 @@ use crate::cli;
 use crate::fault::{Fault, Result};
 use crate::present;
 use engine::compile::{Compiled, compile};
-use pipeline::check::examine;
+use pipeline::check::{Checked, examine};
 use pipeline::mistake::{Mistake, Note};
 use pipeline::name;
 use pipeline::read::Words;
@@ -28,6 +28,25 @@ pub(crate) struct Ready {
 ///
 /// Errors: a file that cannot be read; all mistakes, grouped by file; no pipeline, or none of the name asked for.
 pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
+    let Whole { compiled, checked, .. } = whole(words)?;
+    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, runs: checked.runs, notes: checked.notes })
+}
+
+/// Everything that the files say, Archives without a Pipeline too.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    /// As written.
+    pub(crate) read: Words,
+    /// As checked.
+    pub(crate) checked: Checked,
+    /// All pipelines, in the order they run in.
+    pub(crate) compiled: Vec<Compiled>,
+}
+
+/// Reads and checks everything that the files say.
+///
+/// Errors: a file that cannot be read; all mistakes, grouped by file.
+pub(crate) fn whole(words: &cli::Words) -> Result<Whole> {
     let mut read = Words::default();
     for file in &words.files {
         read = read.and(read_file(file)?);
@@ -46,7 +65,7 @@ pub(crate) fn ready(words: &cli::Words) -> Result<Ready> {
     if !mistakes.is_empty() {
         return Err(refusal(&mistakes));
     }
-    Ok(Ready { compiled: chosen(compiled, words.pipeline.as_deref())?, runs: checked.runs, notes: checked.notes })
+    Ok(Whole { read, checked, compiled })
 }
 
 /// The pipelines to run: all of the files in their order, or the one asked for. At least one.

@@ -101,6 +101,11 @@ const OWN_BYTES: u64 = 64 << 20;
 pub(crate) const MEMORY_BYTES_MIN: u64 = 2 * OWN_BYTES;
 
 impl Effort {
+    /// The same threads with half of the memory, for one of two that share it.
+    pub(crate) fn half(self) -> Self {
+        Self { memory_bytes: (self.memory_bytes / 2).max(MEMORY_BYTES_MIN), ..self }
+    }
+
     /// What observations and rows may take: the budget without what the program takes itself.
     pub(crate) fn room_bytes(&self) -> u64 {
         self.memory_bytes.max(MEMORY_BYTES_MIN) - OWN_BYTES

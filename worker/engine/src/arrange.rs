@@ -10,11 +10,12 @@
 
 use crate::account::{Account, SignalAccount};
 use crate::decode::{Decoded, Role, TooMuch};
+use crate::schema::{arrow_type, column_type};
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, UInt32Array, make_array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{Int64Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
-use pipeline::archive::Signal;
+use pipeline::archive::{ColumnKind, Signal};
 use pipeline::spec::Duplicates;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,11 @@ pub struct RobotSignals {
     /// times only where the signal keeps duplicates, then in archive order. Empty where there is nothing. Decoded with
     /// [`crate::decode::Plan::traced`], two more columns follow: `record` and `member`.
     pub signals: Vec<RecordBatch>,
+}
+
+/// The type of a signal's column in [`RobotSignals`].
+pub fn observed_type(kind: &ColumnKind) -> DataType {
+    arrow_type(column_type(kind))
 }
 
 /// Where an observation was read.

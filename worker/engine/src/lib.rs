@@ -15,6 +15,7 @@ pub mod grid;
 pub mod label;
 pub mod nearest;
 mod operator;
+pub mod relation;
 mod schema;
 pub mod sorted;
 pub mod statistic;

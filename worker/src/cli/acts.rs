@@ -1,9 +1,10 @@
 //! Flags of the acts of a run, and of the verbs that look at the words alone.
 
 use super::budget::Budget;
-use super::scope::{Scope, run_name};
+use super::scope::{Scope, day_range, run_name};
 use super::words::Words;
 use clap::Args;
+use pipeline::pipeline::DayRange;
 use pipeline::time::words;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -134,4 +135,12 @@ pub(crate) struct SourceArgs {
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) words: Words,
+    /// Compute the rows, publish nothing, and say each operator's rows, time and memory
+    #[arg(long)]
+    pub(crate) analyze: bool,
+    /// Compute these UTC days only, half-open
+    #[arg(long, value_name = "FROM..TO", value_parser = day_range, requires = "analyze")]
+    pub(crate) range: Option<DayRange>,
+    #[command(flatten)]
+    pub(crate) budget: Budget,
 }

@@ -86,7 +86,7 @@ pub(super) fn run_name(text: &str) -> Result<String, String> {
 }
 
 /// `2022-10-01..2022-11-01`, half-open and not empty.
-fn day_range(text: &str) -> Result<DayRange, String> {
+pub(super) fn day_range(text: &str) -> Result<DayRange, String> {
     let (from, to) = text.split_once("..").ok_or("write FROM..TO, such as 2022-10-01..2022-11-01")?;
     let range = DayRange { from: Day::parse(from)?, to: Day::parse(to)? };
     if range.from < range.to { Ok(range) } else { Err("ends before it begins; TO is the day after the last".into()) }

@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod query;
 pub(crate) mod replay;
 pub(crate) mod restore;
 pub(crate) mod run;

@@ -2,7 +2,7 @@
 
 mod sections;
 mod steps;
-pub(super) mod values;
+pub(in crate::command) mod values;
 
 use crate::cli::{Section, ShowArgs};
 use crate::console::print;

@@ -91,7 +91,7 @@ pub(crate) async fn of_plan(work: &Work, plan: &Plan) -> Result<Sources, Fault> 
 }
 
 /// The source version of that name; `None`: it was never planned from.
-pub(super) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
+pub(crate) async fn load(work: &Work, version: &str) -> Result<Option<Sources>, Fault> {
     let name = sources_name(&work.pipeline().archive, version);
     Ok(read_sources(&work.result, &name).await?.map(sources))
 }

@@ -59,6 +59,16 @@ impl Census {
         self.switches as f64 / self.members.max(1) as f64
     }
 
+    /// Stored bytes of the robot that has most.
+    pub(crate) fn largest_bytes(&self) -> u64 {
+        self.by_robot.values().map(|sum| sum.bytes).max().unwrap_or_default()
+    }
+
+    /// Whether chunks follow each other by the robots that they hold: members that tell no robot may hold any.
+    pub(crate) fn is_by_robot(&self) -> bool {
+        self.by_robot.len() < 2 || !self.by_robot.contains_key("")
+    }
+
     /// How many robots there are.
     pub(crate) fn robots(&self) -> usize {
         self.by_robot.len()

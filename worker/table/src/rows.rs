@@ -6,7 +6,7 @@ use crate::object::ParquetObject;
 use crate::part::date_day;
 use crate::state::{LiveFile, TableState};
 use archive::store::Store;
-use arrow::array::{ArrayRef, Date32Array, RecordBatch};
+use arrow::array::{ArrayRef, Date32Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::ProjectionMask;
@@ -83,5 +83,7 @@ pub(crate) fn with_date(schema: &SchemaRef, file: &LiveFile, batch: &RecordBatch
     let days: ArrayRef = Arc::new(Date32Array::from(vec![day; batch.num_rows()]));
     let column = |name: &str| if name == PARTITION { Some(&days) } else { batch.column_by_name(name) };
     let columns = schema.fields().iter().filter_map(|field| column(field.name()).map(Arc::clone)).collect();
-    RecordBatch::try_new(SchemaRef::clone(schema), columns).map_err(|error| malformed(error.to_string()))
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let batch = RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options);
+    batch.map_err(|error| malformed(error.to_string()))
 }

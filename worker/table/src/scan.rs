@@ -1,8 +1,10 @@
-//! Data files as programs read them: all rows of one in order, or those of one robot at one time.
+//! Data files as programs read them: all rows of one in order, those of one robot at one time, or some columns of those that may be
+//! wanted.
 //!
 //! What people look at first is in [`crate::rows`].
 
 use crate::error::TableError;
+use crate::layout::PARTITION;
 use crate::object::ParquetObject;
 use crate::rows::{with_date, without_date};
 use crate::state::LiveFile;
@@ -11,10 +13,16 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{and, kernels::cmp::eq};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
+use chrono::DateTime;
+use engine::relation::Wanted;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
+use pipeline::time::{Day, MICRO_NS, Span};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Most rows of a batch.
@@ -70,6 +78,76 @@ pub async fn times_of(
         Some(batch.column_by_name("time")?.as_primitive_opt::<TimestampMicrosecondType>()?.values().to_vec())
     };
     Ok(batches.iter().filter_map(times).flatten().collect())
+}
+
+/// Some of the table's columns of those rows of a data file that may be wanted, in its order: row groups without any are left
+/// unread, others are given whole.
+///
+/// Errors: as [`file_rows`].
+pub async fn wanted_rows(
+    store: &Arc<dyn Store>,
+    schema: &SchemaRef,
+    file: &LiveFile,
+    columns: &[usize],
+    wanted: &Wanted,
+) -> Result<FileRows, TableError> {
+    let projected = schema.project(columns).map_err(|error| TableError::malformed(&file.path, error.to_string()))?;
+    let reader = open(store, schema, file).await?;
+    let names = projected.fields().iter().map(|field| field.name().as_str()).filter(|name| *name != PARTITION);
+    let mask = ProjectionMask::columns(reader.parquet_schema(), names);
+    let groups = wanted_groups(reader.metadata(), wanted);
+    dated(reader.with_projection(mask).with_row_groups(groups), &Arc::new(projected), file)
+}
+
+/// Whether a data file may hold a row that is wanted: by its day, and by its statistics where it has some.
+pub fn may_hold(file: &LiveFile, stats: Option<&str>, wanted: &Wanted) -> bool {
+    let day = Day::parse(&file.date).ok().map(Day::span);
+    let stats = stats.and_then(|stats| serde_json::from_str::<Value>(stats).ok()).unwrap_or_default();
+    let bound = |which: &str, column: &str| Some(stats.get(which)?.get(column)?.as_str()?.to_owned());
+    let robots = bound("minValues", "robot").zip(bound("maxValues", "robot"));
+    let instant = |text: String| Some(DateTime::parse_from_rfc3339(&text).ok()?.timestamp_micros());
+    let times = bound("minValues", "time").and_then(instant).zip(bound("maxValues", "time").and_then(instant));
+    let times = times.map(|(least, greatest)| of_micros(least, greatest));
+    [day, times].into_iter().flatten().all(|span| meet(span, wanted.span))
+        && robots.is_none_or(|(least, greatest)| is_among(wanted, &least, &greatest))
+}
+
+/// Row groups that may hold a row that is wanted.
+fn wanted_groups(footer: &ParquetMetaData, wanted: &Wanted) -> Vec<usize> {
+    let columns = footer.file_metadata().schema_descr().columns();
+    let place = |name: &str| columns.iter().position(|column| column.name() == name);
+    let (robot, time) = (place("robot"), place("time"));
+    let statistics = |group: usize, column: Option<usize>| footer.row_group(group).column(column?).statistics();
+    let holds = |group: &usize| {
+        let robots = match statistics(*group, robot) {
+            Some(Statistics::ByteArray(robots)) => robots.min_opt().zip(robots.max_opt()),
+            _ => None,
+        };
+        let robots = robots.and_then(|(least, greatest)| least.as_utf8().ok().zip(greatest.as_utf8().ok()));
+        let times = match statistics(*group, time) {
+            Some(Statistics::Int64(times)) => times.min_opt().zip(times.max_opt()),
+            _ => None,
+        };
+        robots.is_none_or(|(least, greatest)| is_among(wanted, least, greatest))
+            && times.is_none_or(|(least, greatest)| meet(of_micros(*least, *greatest), wanted.span))
+    };
+    (0..footer.num_row_groups()).filter(holds).collect()
+}
+
+/// The instants that the result writes as times from `least` to `greatest`, µs.
+fn of_micros(least: i64, greatest: i64) -> Span {
+    let from_ns = least.saturating_mul(MICRO_NS);
+    Span { from_ns, to_ns: greatest.saturating_add(1).saturating_mul(MICRO_NS) }
+}
+
+fn meet(one: Span, other: Span) -> bool {
+    one.intersect(other).is_some()
+}
+
+/// Whether a robot that is wanted may be between two names.
+fn is_among(wanted: &Wanted, least: &str, greatest: &str) -> bool {
+    let is_between = |robot: &String| (least..=greatest).contains(&robot.as_str());
+    wanted.robots.as_ref().is_none_or(|robots| robots.iter().any(is_between))
 }
 
 async fn open(
@@ -146,6 +224,39 @@ mod tests {
         assert_eq!(at("r2", 3).await, [whole.slice(9_003, 1)]);
         assert_eq!(at("r1", 8_999).await, [whole.slice(8_999, 1)]);
         assert_eq!((at("r2", 5).await, at("r3", 0).await), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_is_left_unread() {
+        let store = memory();
+        let (whole, file) = file(&store).await;
+        let mut part = PartWriter::new(&store, &schema(), "k", "b").unwrap();
+        part.write(&whole).await.unwrap();
+        let stats = part.finish().await.unwrap().remove(0).stats;
+        let robots = |names: &[&str]| Wanted {
+            robots: Some(names.iter().map(|name| (*name).to_owned()).collect()),
+            span: Span::ALL,
+        };
+        let second = |second: i64| (i64::from(DAY) * 86_400 + second) * 1_000_000_000;
+        let times =
+            |from: i64, to: i64| Wanted { robots: None, span: Span { from_ns: second(from), to_ns: second(to) } };
+        for (wanted, holds) in [
+            (Wanted::ALL, true),
+            (robots(&["r1"]), true),
+            (robots(&["r0", "r9"]), false),
+            (times(8_999, 9_000), true),
+            (times(9_000, 9_010), false),
+            (times(-10, 0), false),
+        ] {
+            assert_eq!(may_hold(&file, Some(&stats), &wanted), holds, "{wanted:?}");
+            let rows = wanted_rows(&store, &schema(), &file, &[0], &wanted).await.unwrap();
+            let batches: Vec<_> = rows.try_collect().await.unwrap();
+            assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), if holds { 9_005 } else { 0 });
+        }
+        assert!(may_hold(&file, None, &robots(&["r9"])) && !may_hold(&file, None, &times(-10, 0)));
+        let none = wanted_rows(&store, &schema(), &file, &[], &Wanted::ALL).await.unwrap();
+        let batches: Vec<_> = none.try_collect().await.unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 9_005, "rows without columns are counted");
     }
 
     #[tokio::test]

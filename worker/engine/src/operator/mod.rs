@@ -27,7 +27,7 @@ pub(crate) use layout::{Appended, Layout, OBSERVED, observations_schema, observa
 pub(crate) use plan::{Plan, Rules, plan};
 pub(crate) use result::Output;
 pub(crate) use robots::{Robot, Robots};
-pub(crate) use window::{FeatureRule, FrameRule, WindowRule, feature_type};
+pub(crate) use window::{FeatureRule, FrameRule, WindowRule, feature_type, statistics};
 
 use crate::steps;
 use arrow::array::RecordBatch;
@@ -40,7 +40,7 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, apply_expression_roots,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
@@ -190,7 +190,7 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
         let robot = self.robots.robot(partition);
         let (step, memo) = (Arc::clone(&self.step), Arc::clone(&self.memo));
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let memory = MetricBuilder::new(&self.metrics).gauge("output_memory_bytes", partition);
+        let measures_bytes = self.robots.measures_bytes();
         let batch = async move {
             let kept = memo.get(partition);
             if let Some(batch) = kept.and_then(OnceLock::get) {
@@ -202,11 +202,14 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
             }
             let began = Instant::now();
             let batch = S::STEP.span().in_scope(|| step.run(&robot, &inputs))?;
-            let (elapsed, bytes) = (began.elapsed(), batch.get_array_memory_size());
-            robot.spend(S::STEP, elapsed, bytes);
+            let elapsed = began.elapsed();
+            robot.spend(S::STEP, elapsed, batch.get_array_memory_size());
             metrics.elapsed_compute().add_duration(elapsed);
-            metrics.record_output(batch.num_rows());
-            memory.set_max(bytes);
+            if measures_bytes {
+                (&batch).record_output(&metrics);
+            } else {
+                metrics.record_output(batch.num_rows());
+            }
             Ok(kept.map_or_else(|| batch.clone(), |cell| cell.get_or_init(|| batch.clone()).clone()))
         };
         let stream = stream::once(batch).boxed();

@@ -234,7 +234,7 @@ pub(super) fn present(batch: &RecordBatch, columns: &[usize]) -> BooleanBuffer {
 }
 
 /// The wanted statistics of one column, an array each.
-pub(super) fn statistics(view: &View<'_>, column: &ArrayRef, wanted: &[Statistic]) -> Result<Vec<ArrayRef>> {
+pub(crate) fn statistics(view: &View<'_>, column: &ArrayRef, wanted: &[Statistic]) -> Result<Vec<ArrayRef>> {
     let valid = column.nulls();
     let outputs = match column.data_type() {
         DataType::Float64 => {

@@ -55,6 +55,10 @@ fn cell(column: &dyn Array, text: &ArrayFormatter<'_>, row: usize) -> Value {
         DataType::Int64 => json!(column.as_primitive::<Int64Type>().value(row)),
         // Infinities are no JSON numbers and come out as null here.
         DataType::Float64 => json!(column.as_primitive::<Float64Type>().value(row)),
+        // What SQL gives besides: counts and the like are whole numbers of other widths.
+        kind if kind.is_integer() => {
+            text.value(row).to_string().parse::<serde_json::Number>().map_or(Value::Null, Value::Number)
+        }
         _ => Value::Null,
     };
     if value.is_null() { json!(text.value(row).to_string()) } else { value }

@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 /// The folder.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     /// An empty folder that only this user reads.
-    pub(super) fn new() -> Result<Self, Fault> {
-        let folder = env::temp_dir().join(format!("fleetloom-replay-{}", Uuid::new_v4().simple()));
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let folder = env::temp_dir().join(format!("fleetloom-{}", Uuid::new_v4().simple()));
         let mut builder = fs::DirBuilder::new();
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder)?;
@@ -24,7 +24,7 @@ impl Scratch {
     }
 
     /// A store of what lies in it.
-    pub(super) fn store(&self) -> Arc<dyn Store> {
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::new(FolderStore::new(self.0.clone(), MissingRoot::Empty))
     }
 }
