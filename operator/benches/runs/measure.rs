@@ -166,8 +166,10 @@ pub(crate) async fn measure(kind: Kind, runs: u32, known: u32) -> Measured {
 
     let player = Player::start(world.client().await, move |job| kind.fate(job.act()));
     let audience = Audience::start(world.client().await);
+    // Those that had ended before are none of those that are waited for.
+    audience.until_ended(known as usize, DEADLINE).await;
     let (server, own, before) = (Counts::of_server(&client).await, operator.counts(), whose.seconds());
-    let (offered, began) = (audience.ended() + runs as usize, Instant::now());
+    let (offered, began) = ((known + runs) as usize, Instant::now());
     offer(&client, "run", runs, runs).await;
     audience.until_ended(offered, DEADLINE).await;
     let elapsed_seconds = began.elapsed().as_secs_f64();
