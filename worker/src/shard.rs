@@ -48,9 +48,6 @@ const CHUNK_BYTES: u64 = 8 << 20;
 const INTERLEAVED_SHARE: u64 = 8;
 /// Above this share of neighbours with different robots, an archive counts as interleaved.
 const INTERLEAVING_MAX: f64 = 0.2;
-/// Share of the memory budget that the observations of a chunk may take for the next chunk to be gathered beside it: half of the
-/// budget is the next one's.
-const BESIDE_SHARE: u64 = 8;
 /// Share of the memory budget that observations kept for the shards to come may take.
 const CARRIED_SHARE: u64 = 8;
 /// Refusals written at a time.
@@ -197,13 +194,6 @@ struct Gathered {
     stretches: Vec<Stretch>,
 }
 
-impl Gathered {
-    /// What its observations take.
-    fn bytes(&self) -> usize {
-        self.stretches.iter().map(Stretch::bytes).sum()
-    }
-}
-
 /// What an attempt writes to.
 struct Output {
     part: PartWriter,
@@ -239,12 +229,10 @@ impl Attempt<'_> {
     }
 
     fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        let mut gathered = None;
-        self.chunks(&mut |chunk| {
-            gathered = Some(self.gather_beside(chunk, gathered.take(), output, carry)?);
-            Ok(())
-        })?;
-        gathered.map_or(Ok(()), |last| self.finish(last, output, carry))
+        self.chunks(&mut |picks| {
+            let stretches = self.gather().chunk(&picks, carry.take(&picks))?;
+            self.finish(Gathered { picks, stretches }, output, carry)
+        })
     }
 
     /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk.
@@ -266,32 +254,6 @@ impl Attempt<'_> {
             }
         }
         self.work.stop.check()
-    }
-
-    /// Gathers a chunk while the one before it is computed and written; after it, where both do not fit into memory.
-    fn gather_beside(
-        &self,
-        picks: Vec<Pick>,
-        before: Option<Gathered>,
-        output: &mut Output,
-        carry: &mut Carry,
-    ) -> Result<Gathered, Fault> {
-        let carried = carry.take(&picks);
-        let gather = || self.gather().chunk(&picks, carried);
-        let stretches = match before {
-            None => gather()?,
-            Some(before) if before.bytes() as u64 > self.work.effort.room_bytes() / BESIDE_SHARE => {
-                self.finish(before, output, carry)?;
-                gather()?
-            }
-            Some(before) => std::thread::scope(|scope| {
-                let gathering = scope.spawn(gather);
-                let finished = self.finish(before, output, carry);
-                let panicked = |_| Err(Fault::broken("a thread that gathered a chunk panicked"));
-                finished.and(gathering.join().unwrap_or_else(panicked))
-            })?,
-        };
-        Ok(Gathered { picks, stretches })
     }
 
     /// The members whose stamps are near the shard's span and context.

@@ -131,8 +131,7 @@ impl Stretch {
         one.role == other.role && one.until == other.until && (one.until == 0 || one.robot == other.robot)
     }
 
-    /// What it takes in memory, about.
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.decoded.signals.iter().map(|batch| batch.get_array_memory_size() + BATCH_BYTES).sum()
     }
 }
