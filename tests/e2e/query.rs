@@ -212,7 +212,7 @@ fn one_name_of_two_archives_must_be_qualified() {
     place.write("second/2024-05-01.zip", pack::zip(&[good("r1", 0), good("r1", 1)]));
     let (archive, _) = SMALL.split_once("\n---").expect("two documents");
     let second = change(&change(archive, "name: small", "name: small-2"), "url: archive/", "url: second/");
-    let file = place.words(&format!("{archive}\n---{second}"));
+    let file = place.words(&format!("{archive}\n---\n{second}"));
     query(&file, "SELECT * FROM speed", &[]).expect(2).says("write small.speed or small_2.speed");
     assert_eq!(number(&file, "SELECT count(*) FROM small_2.speed"), 2);
     assert_eq!(number(&file, "SELECT count(*) FROM \"small-2\".speed a JOIN small.speed b ON a.time = b.time"), 1);

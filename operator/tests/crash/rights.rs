@@ -2,8 +2,9 @@
 
 use crate::points::LOOKS_MAX;
 use crate::processes::start;
-use crate::real::{ARCHIVES, JOBS, MAPS, PIPELINES, RUNS, call, client, run};
+use crate::real::{ARCHIVES, JOBS, MAPS, PIPELINES, RUNS, SYSTEM, call, client, run};
 use crate::stage::{Place, SMALL, context, has_ended, now, stage};
+use kube::Client;
 use operator::api::{Pipeline, Run};
 use operator::build::poll_name;
 use operator::context::Context;
@@ -105,10 +106,27 @@ fn archives_may_be_polled_with_words_that_change_and_old_runs_be_forgotten() {
     }));
 }
 
+/// Gives the operator the right that the chart adds with `lease.enabled`: our own manifest has no Lease.
+async fn allow_leases(client: &Client) {
+    let metadata = json!({"name": "leases", "namespace": SYSTEM});
+    let group = "rbac.authorization.k8s.io";
+    let rule =
+        json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]});
+    let role = json!({"metadata": metadata, "rules": [rule]});
+    let account = json!({"kind": "ServiceAccount", "name": "fleetloom-operator", "namespace": SYSTEM});
+    let reference = json!({"apiGroup": group, "kind": "Role", "name": "leases"});
+    let binding = json!({"metadata": metadata, "roleRef": reference, "subjects": [account]});
+    for (kind, object) in [("roles", role), ("rolebindings", binding)] {
+        let _made: Value =
+            call::post(client, &format!("/apis/{group}/v1/namespaces/{SYSTEM}/{kind}"), &object).await.unwrap();
+    }
+}
+
 #[test]
 fn all_that_the_program_watches_and_its_lease_are_allowed() {
     let kubeconfig: &Path = &KUBECONFIG;
     let place = stage().block_on(stage().place("rights-program", &json!({})));
+    stage().block_on(allow_leases(&place.client));
     let operator =
         start(kubeconfig, "rights-program", "operator", &["--health-port", "0", "--lease", "fleetloom-system"]);
     stage().block_on(Box::pin(async {

@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Where the operator lives, for its own rights.
-const SYSTEM: &str = "fleetloom-system";
+pub(crate) const SYSTEM: &str = "fleetloom-system";
 
 /// The API server. All of it is gone when this is dropped, or when the process ends.
 pub(crate) struct World {
