@@ -33,7 +33,7 @@ test-local: build ## run every test that needs no root, with what is there
 	$(CARGO) test --release --locked --workspace --no-fail-fast -- --skip as_root::
 	@echo "Left out are the tests on a Kubernetes node, which need root: make test runs them."
 
-test-all: test ## the same, and what takes long: a second S3 server, 500 Runs on 50 simulated nodes, ten minutes of chaos
+test-all: test ## the same, and what takes long: a second S3 server, 200 Runs on 50 simulated nodes, ten minutes of chaos
 	.ci/server minio
 	.ci/kubernetes kwok
 	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
@@ -89,6 +89,7 @@ fmt: ## lay the code out
 
 lint: tools fetch ## every lint is an error
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release --locked --workspace --test long -- -D warnings
 
 docs: tools fetch ## the code's own documentation, every warning an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps

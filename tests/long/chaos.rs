@@ -62,5 +62,5 @@ fn whatever_is_killed_frozen_deleted_and_replaced_the_tables_are_those_of_the_la
     after::no_log_tells_a_key();
     after::nothing_tells_a_key(&field);
     after::nothing_is_left(&field);
-    story.is_over();
+    story.end();
 }

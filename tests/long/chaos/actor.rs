@@ -48,7 +48,7 @@ const ACTS: [(usize, &str, Act); 16] = [
 
 /// The one.
 pub(super) struct Actor<'f> {
-    field: &'f Field,
+    field: &'f Field<'f>,
     fleets: Vec<Fleet>,
     chance: Chance,
     story: Story,

@@ -36,7 +36,7 @@ impl Story {
     }
 
     /// All went well.
-    pub(super) fn is_over(self) {
+    pub(super) fn end(self) {
         let counts = self.counts.iter().map(|(act, (well, not))| format!("{act} {well} ({not} not)"));
         eprintln!("seed {}: {}", self.seed, counts.collect::<Vec<_>>().join(", "));
     }

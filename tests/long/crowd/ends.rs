@@ -33,17 +33,17 @@ fn case(name: &'static str, ends: Ends, end: (&'static str, &'static str), jobs:
 
 /// The plan, the shards or the commit ends so, and well where that does not fit.
 fn plan(end: Value) -> Ends {
-    let plan = json!([end, well().plan[0]]);
+    let plan = Value::Array(vec![end, well().plan[0].clone()]);
     Ends { plan, ..well() }
 }
 
 fn shards(end: Value) -> Ends {
-    let shards = json!([end, well().shards[0]]);
+    let shards = Value::Array(vec![end, well().shards[0].clone()]);
     Ends { shards, ..well() }
 }
 
 fn commit(end: Value) -> Ends {
-    let commit = json!([end, well().commit[0]]);
+    let commit = Value::Array(vec![end, well().commit[0].clone()]);
     Ends { commit, ..well() }
 }
 

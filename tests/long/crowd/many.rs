@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Runs, unless `FLEETLOOM_CROWD_RUNS` says how many.
-const RUNS: usize = 500;
+const RUNS: usize = 200;
 
 /// Pipelines that they are of.
 const PIPELINES: usize = 10;
