@@ -19,7 +19,7 @@ use crate::fault::{Exit, Fault};
 use crate::plan::{Sources, Walk, robot};
 use crate::work::{Work, now_ms};
 use archive::store::Store;
-use carry::{Carry, Stretch, Turn};
+use carry::{Carry, Turn};
 use chunk::{Census, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
@@ -188,12 +188,6 @@ struct Attempt<'a> {
     seen: &'a (dyn Fn(u64, u64) + Sync),
 }
 
-/// The members of a chunk and their observations.
-struct Gathered {
-    picks: Vec<Pick>,
-    stretches: Vec<Stretch>,
-}
-
 /// What an attempt writes to.
 struct Output {
     part: PartWriter,
@@ -229,14 +223,11 @@ impl Attempt<'_> {
     }
 
     fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        self.chunks(&mut |picks| {
-            let stretches = self.gather().chunk(&picks, carry.take(&picks))?;
-            self.finish(Gathered { picks, stretches }, output, carry)
-        })
+        self.chunks(&mut |picks| self.chunk(picks, output, carry))
     }
 
     /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk.
-    fn chunks(&self, each: &mut dyn FnMut(Vec<Pick>) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn chunks(&self, each: &mut dyn FnMut(&[Pick]) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
@@ -250,7 +241,7 @@ impl Attempt<'_> {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
-                each(chunk)?;
+                each(&chunk)?;
             }
         }
         self.work.stop.check()
@@ -300,9 +291,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Arranges, computes and writes a chunk.
-    fn finish(&self, gathered: Gathered, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        let Gathered { picks, stretches } = &gathered;
+    fn chunk(&self, picks: &[Pick], output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+        let stretches = self.gather().chunk(picks, carry.take(picks))?;
         for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
             output.account.merge(&stretch.decoded.account);
             self.quarantine(picks, &stretch.decoded, &mut output.quarantine)?;
@@ -312,9 +302,8 @@ impl Attempt<'_> {
             own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
         stretches.iter().for_each(|stretch| carry.keep(picks, stretch));
-        let Gathered { picks, stretches } = gathered;
         let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
-        let Arranged { robots, account } = self.arrange(decoded, &picks)?;
+        let Arranged { robots, account } = self.arrange(decoded, picks)?;
         output.account.merge(&account);
         self.robots(robots, output)?;
         (self.seen)(members, bytes);

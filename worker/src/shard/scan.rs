@@ -152,7 +152,7 @@ impl Attempt<'_> {
     }
 
     fn scan(&self, each: &mut dyn FnMut(Scanned) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.chunks(&mut |picks| each(self.scanned(&picks)?))
+        self.chunks(&mut |picks| each(self.scanned(picks)?))
     }
 
     fn scanned(&self, picks: &[Pick]) -> Result<Scanned, Fault> {
