@@ -130,7 +130,8 @@ fn a_run_deleted_while_it_commits_leaves_a_whole_version_or_none_and_no_pod() {
         let pods = field.pods(run, "commit");
         field.kubectl.delete("run", run).expect("it can be deleted");
         if ends == Ends::Killed {
-            pods.iter().for_each(|pod| signal(pod, Signal::KILL).expect("it runs"));
+            // One that has heard of its end is sometimes faster than the signal, and as dead.
+            pods.iter().for_each(|pod| drop(signal(pod, Signal::KILL)));
             field.gone("pod", run);
         }
         gate.open(then);
