@@ -12,6 +12,7 @@ mod golden;
 mod history;
 mod network;
 mod pods;
+mod processor;
 mod python;
 mod query;
 mod refused;

@@ -2,6 +2,7 @@
 
 use crate::cli::{self, cores};
 use crate::fault::{Exit, Fault};
+use crate::memory;
 use crate::stop::Stop;
 use crate::words;
 use archive::open::{Side, open};
@@ -20,7 +21,7 @@ const IO_THREADS: usize = 2;
 
 /// The version of what rows mean: it changes when the same words and bytes would give other rows, and is part of every
 /// shard's key.
-pub(crate) const ENGINE: &str = "1";
+pub(crate) const ENGINE: &str = "2";
 
 /// One pipeline, ready to plan, compute and publish.
 #[derive(Debug)]
@@ -93,12 +94,12 @@ async fn refuse_if_vacuumed(result: &Arc<dyn Store>, state: &TableState) -> Resu
     }
 }
 
-/// Memory budget where nothing is said.
+/// Memory budget where nothing is said and no control group has a lower limit.
 const MEMORY_BYTES: u64 = 512 << 20;
 /// What the program, its libraries and one block a thread take, whatever the archive: a run over a kilobyte peaks at 65 MB.
 const OWN_BYTES: u64 = 64 << 20;
-/// Least memory budget that can be kept: 60 robot-hours with it peak at 119 MB.
-pub(crate) const MEMORY_BYTES_MIN: u64 = 2 * OWN_BYTES;
+/// Least memory budget. One below twice [`OWN_BYTES`] holds for what is read and computed; the program itself comes on top.
+pub(crate) const MEMORY_BYTES_MIN: u64 = 64 << 20;
 
 impl Effort {
     /// The same threads with half of the memory, for one of two that share it.
@@ -106,16 +107,18 @@ impl Effort {
         Self { memory_bytes: (self.memory_bytes / 2).max(MEMORY_BYTES_MIN), ..self }
     }
 
-    /// What observations and rows may take: the budget without what the program takes itself.
+    /// What observations and rows may take: the budget without what the program takes itself, at least half of it.
     pub(crate) fn room_bytes(&self) -> u64 {
-        self.memory_bytes.max(MEMORY_BYTES_MIN) - OWN_BYTES
+        let memory_bytes = self.memory_bytes.max(MEMORY_BYTES_MIN);
+        memory_bytes - OWN_BYTES.min(memory_bytes / 2)
     }
 }
 
 impl Default for Effort {
-    /// One thread a core, and [`MEMORY_BYTES`].
+    /// One thread a core, and [`MEMORY_BYTES`] or what the process's control groups let it have.
     fn default() -> Self {
-        Self { threads: cores(), memory_bytes: MEMORY_BYTES }
+        let memory_bytes = memory::limit_bytes().map_or(MEMORY_BYTES, |limit| limit.min(MEMORY_BYTES));
+        Self { threads: cores(), memory_bytes }
     }
 }
 

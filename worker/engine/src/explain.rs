@@ -84,7 +84,7 @@ impl Compiled {
     /// See [`ComputeError`].
     pub fn analyze(&self, robot: RobotSignals, span: Span, analysis: &mut Analysis) -> Result<(), ComputeError> {
         let name = Arc::clone(&robot.robot);
-        let robots = Arc::new(Robots::new(vec![robot], span).measuring_bytes());
+        let robots = Arc::new(Robots::new(vec![robot], span));
         let plan = self.plan(&robots);
         self.run(&plan.rows).map_err(|source| ComputeError { robot: Arc::clone(&name), source })?;
         analysis.add(&name, &plan.rows);

@@ -11,6 +11,7 @@
 
 mod divisor;
 mod names;
+mod pinned;
 mod scope;
 
 pub(crate) use scope::Scope;
@@ -79,13 +80,16 @@ pub(crate) struct Evaluated {
 }
 
 impl Sql {
-    /// A session with DataFusion's default functions; identifiers keep their case, strings are `Utf8`.
+    /// A session with DataFusion's default functions, pinned; identifiers keep their case, strings are `Utf8`.
     pub(crate) fn new() -> Self {
         let config = SessionConfig::new()
             .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.sql_parser.collect_spans", true);
-        Self { state: SessionStateBuilder::new().with_config(config).with_default_features().build() }
+        let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+        // Which functions there are is DataFusion's version alone.
+        pinned::pin(&mut state).unwrap_or_else(|error| panic!("DataFusion has all functions that are pinned: {error}"));
+        Self { state }
     }
 
     /// Types `text` over `scope`. All unknown names and refused functions are reported at once, type mistakes after them.

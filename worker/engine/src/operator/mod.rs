@@ -40,7 +40,9 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, apply_expression_roots,
 };
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricType, MetricsSet,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
@@ -190,7 +192,7 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
         let robot = self.robots.robot(partition);
         let (step, memo) = (Arc::clone(&self.step), Arc::clone(&self.memo));
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let measures_bytes = self.robots.measures_bytes();
+        let output_bytes = MetricBuilder::new(&self.metrics).with_type(MetricType::Summary).output_bytes(partition);
         let batch = async move {
             let kept = memo.get(partition);
             if let Some(batch) = kept.and_then(OnceLock::get) {
@@ -202,14 +204,11 @@ impl<S: Step> ExecutionPlan for StepExec<S> {
             }
             let began = Instant::now();
             let batch = S::STEP.span().in_scope(|| step.run(&robot, &inputs))?;
-            let elapsed = began.elapsed();
-            robot.spend(S::STEP, elapsed, batch.get_array_memory_size());
+            let (elapsed, bytes) = (began.elapsed(), batch.get_array_memory_size());
+            robot.spend(S::STEP, elapsed, bytes);
             metrics.elapsed_compute().add_duration(elapsed);
-            if measures_bytes {
-                (&batch).record_output(&metrics);
-            } else {
-                metrics.record_output(batch.num_rows());
-            }
+            metrics.record_output(batch.num_rows());
+            output_bytes.add(bytes);
             Ok(kept.map_or_else(|| batch.clone(), |cell| cell.get_or_init(|| batch.clone()).clone()))
         };
         let stream = stream::once(batch).boxed();

@@ -16,7 +16,6 @@ pub(crate) struct Robots {
     span: Span,
     accounts: Vec<Mutex<Account>>,
     steps: Vec<Mutex<Steps>>,
-    measures_bytes: bool,
 }
 
 /// One robot, as an operator sees it.
@@ -30,17 +29,7 @@ impl Robots {
     pub(crate) fn new(inputs: Vec<RobotSignals>, span: Span) -> Self {
         let accounts = inputs.iter().map(|_| Mutex::default()).collect();
         let steps = inputs.iter().map(|_| Mutex::default()).collect();
-        Self { inputs, span, accounts, steps, measures_bytes: false }
-    }
-
-    /// The same, with operators that measure the memory of what they give: it takes a moment per column.
-    pub(crate) fn measuring_bytes(self) -> Self {
-        Self { measures_bytes: true, ..self }
-    }
-
-    /// Whether operators measure the memory of what they give.
-    pub(crate) fn measures_bytes(&self) -> bool {
-        self.measures_bytes
+        Self { inputs, span, accounts, steps }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -20,34 +20,6 @@ use pipeline::spec::{Direction, Statistic};
 use pipeline::time::words::duration_ns;
 use std::sync::Arc;
 
-/// Every statistic.
-const STATISTICS: [Statistic; 24] = [
-    Statistic::Count,
-    Statistic::Mean,
-    Statistic::Std,
-    Statistic::Min,
-    Statistic::Max,
-    Statistic::Range,
-    Statistic::Sum,
-    Statistic::First,
-    Statistic::Last,
-    Statistic::Delta,
-    Statistic::Slope,
-    Statistic::Rms,
-    Statistic::Skew,
-    Statistic::Kurtosis,
-    Statistic::MeanAbsChange,
-    Statistic::MaxAbsChange,
-    Statistic::P05,
-    Statistic::P25,
-    Statistic::P50,
-    Statistic::P75,
-    Statistic::P95,
-    Statistic::FractionTrue,
-    Statistic::Changes,
-    Statistic::TimeSinceChange,
-];
-
 /// Plans the calls in FROM.
 #[derive(Debug)]
 pub(super) struct Relations;
@@ -108,13 +80,15 @@ fn look_back(mut call: Call, context: &mut dyn RelationPlannerContext) -> Result
     let suffix = call.needed("span")?.to_owned();
     let mut statistics: Vec<Statistic> = Vec::new();
     for word in call.list("statistics")? {
-        let known = STATISTICS.map(Statistic::word);
-        match STATISTICS.into_iter().find(|statistic| statistic.word() == word) {
-            Some(statistic) if statistics.contains(&statistic) => {
+        match Statistic::ALL.iter().find(|statistic| statistic.word() == word) {
+            Some(statistic) if statistics.contains(statistic) => {
                 return plan_err!("look_back: statistics has {word} twice; keep one of them");
             }
-            Some(statistic) => statistics.push(statistic),
-            None => return plan_err!("look_back: there is no statistic {word}; {}", suggest(word, known)),
+            Some(statistic) => statistics.push(*statistic),
+            None => {
+                let known = Statistic::ALL.iter().map(|statistic| statistic.word());
+                return plan_err!("look_back: there is no statistic {word}; {}", suggest(word, known));
+            }
         }
     }
     let Some(query) = call.relations.pop() else { return internal_err!("look_back was read with a relation") };

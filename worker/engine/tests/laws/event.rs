@@ -43,7 +43,7 @@ fn asked_for(edge: Edge, holds: bool) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::cases(2_000))]
 
     #[test]
     fn onsets_are_changes_from_a_remembered_state(

@@ -46,7 +46,7 @@ fn brute_force(t: i64, right: &[i64], direction: Direction, tolerance_ns: u64, s
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::cases(2_000))]
 
     #[test]
     fn a_match_is_what_brute_force_finds(

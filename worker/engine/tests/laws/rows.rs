@@ -17,7 +17,7 @@ fn sorted(range: std::ops::Range<i64>, most: usize) -> impl Strategy<Value = Vec
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::cases(2_000))]
 
     #[test]
     fn a_grid_point_is_where_an_observation_keeps_the_robot_alive(

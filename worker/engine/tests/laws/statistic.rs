@@ -299,7 +299,7 @@ fn agree(case: &Case, sees_known: bool) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(crate::cases(1_500))]
 
     #[test]
     fn each_statistic_of_numbers_is_its_definition(case in case()) {
@@ -409,7 +409,7 @@ fn of_parts(values: &[f64]) -> [f64; 3] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(crate::cases(1_500))]
 
     #[test]
     fn mean_rms_and_median_of_huge_numbers_are_finite_and_right(

@@ -3,12 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Declares a CamelCase word enum with its spelling.
+/// Declares a CamelCase word enum with its spelling, and the list of its words.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident $(= $text:literal)?),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         pub enum $name { $($(#[$vdoc])* $(#[serde(rename = $text)])? $variant),+ }
+
+        impl $name {
+            /// Every word, in the order in which they are listed.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
     };
 }
 
