@@ -7,11 +7,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 PROGRAM := $(TARGET)/release/fleetloom
 VENV := $(HOME)/.cache/fleetloom/venv
 PEERS := $(HOME)/.cache/fleetloom/peers
+CASES := 1000000
 EXAMPLE := manifests/examples/ur3.yaml
 CARGO := cargo
 RETRY := .ci/retry
 
-.PHONY: help run build test test-local test-all bench bench-operator venv servers nodes cluster cluster-down images load tools \
+.PHONY: help run build test test-local test-all fuzz bench bench-large bench-operator venv servers nodes cluster cluster-down images load tools \
 	fetch check fmt 	lint docs rules chart charts clean-out
 
 help: ## what can be made
@@ -36,8 +37,12 @@ test-local: build ## run every test that needs no root, with what is there
 test-all: test ## the same, and what takes long: a second S3 server, 200 Runs on 50 simulated nodes, ten minutes of chaos
 	.ci/server minio
 	.ci/kubernetes kwok
-	$(CARGO) test --release --locked -p fleetloom -p fleetloom-archive --test minio
-	$(CARGO) test --release --locked -p fleetloom -p fleetloom-tests --test long -- --test-threads 1 --nocapture
+	$(CARGO) test --release --locked --workspace --test minio
+	$(CARGO) test --release --locked --workspace --test long -- --test-threads 1 --nocapture
+
+fuzz: fetch ## damaged documents against a slow decoder, kernels against slow ones, CASES=1000000 of each
+	PROPTEST_CASES=$(CASES) $(CARGO) test --release --locked --workspace --lib decode::differential
+	PROPTEST_CASES=$(CASES) $(CARGO) test --release --locked --workspace --test laws
 
 bench-operator: nodes ## measure the operator before a real API server, and write BENCHMARKS.md: 5 minutes
 	GOGC=400 $(CARGO) bench --locked --workspace --bench runs
@@ -47,6 +52,10 @@ bench: build ## the reference task and the kernels beside polars, pandas, DuckDB
 	.ci/venv $(PEERS) tests/bench/requirements.txt
 	$(PEERS)/bin/python tests/bench/reference.py --program $(PROGRAM)
 	$(PEERS)/bin/python tests/bench/kernels.py --cargo $(CARGO) --target $(TARGET)
+
+bench-large: build ## 2,400 robot-hours and a fleet's day, Fleetloom alone; 8 GB of disk, 15 minutes
+	.ci/venv $(PEERS) tests/bench/requirements.txt
+	$(PEERS)/bin/python tests/bench/large.py --program $(PROGRAM)
 
 servers: tools ## the S3 server of the tests, in ~/.cache
 	.ci/server versitygw

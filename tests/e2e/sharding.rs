@@ -84,9 +84,15 @@ fn threads_and_memory_change_nothing() {
     let (place, file) = fleet(6, 2, 5, true);
     let words = with(&file, "shards: {bytes: 1Mi}");
     let (_, whole) = published(&place, "plain", &words, &[]);
-    for (name, arguments) in
-        [("one", ["--threads", "1"]), ("three", ["--threads", "3"]), ("little", ["--memory", "128Mi"])]
-    {
+    let efforts = [
+        ("one", ["--threads", "1"]),
+        ("two", ["--threads", "2"]),
+        ("five", ["--threads", "5"]),
+        ("eight", ["--threads", "8"]),
+        ("little", ["--memory", "64Mi"]),
+        ("all", ["--memory", "1Ti"]),
+    ];
+    for (name, arguments) in efforts {
         assert_eq!(published(&place, name, &words, &arguments).1, whole, "{arguments:?}");
     }
 }

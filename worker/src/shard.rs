@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! members of span and context ─► chunks of robots ─► gather ─► arrange ─► compute ─► files, quarantine ─► report
+//!                                                   chunk 1       chunk 0, meanwhile
 //! ```
 //! A shard whose report is there is done. Files have names of their own attempt; only the report makes them count.
 
@@ -10,6 +11,7 @@ mod chunk;
 mod clock;
 mod gather;
 mod observe;
+mod room;
 mod scan;
 
 pub(crate) use observe::{Observations, observe};
@@ -26,12 +28,14 @@ use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
 use engine::compute::RobotRows;
 use engine::decode::{Decoded, Plan as DecodePlan};
-use gather::Gather;
+use gather::{Gather, Tools};
 use pipeline::member::Member;
 use pipeline::plan::{Part, Role, Shard, robots_known, sight};
+use room::{Held, Room};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use table::layout;
 use table::ledger::Failure;
 use table::part::PartWriter;
@@ -39,10 +43,12 @@ use table::patience::Patience;
 use table::quarantine::{QuarantineWriter, Refusal};
 use table::report::{FORMAT, Placed, Report, put_report, read_report};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-/// Stored bytes of the robots that one thread computes at a time, where each robot's members lie together.
-const CHUNK_BYTES: u64 = 8 << 20;
+/// Stored bytes of a chunk for each thread, where each robot's members lie together: small, so that memory is used again while
+/// it is warm. A store that wants larger reads has larger chunks.
+const CHUNK_BYTES: u64 = 2 << 20;
 /// Share of the memory budget that a chunk's stored bytes may be where robots are interleaved: each chunk then reads all
 /// over the shard, so few large ones are better.
 const INTERLEAVED_SHARE: u64 = 8;
@@ -117,6 +123,9 @@ impl<'a> Shards<'a> {
             id: Uuid::new_v4().simple().to_string(),
             robots: AtomicUsize::new(0),
             clock: Clock::default(),
+            room: Room::new(self.work.effort.room_bytes()),
+            slots: Semaphore::new(self.work.effort.threads),
+            tools: Mutex::default(),
             wasted_bytes: AtomicU64::new(0),
             seen: &|_, _| (),
         }
@@ -183,9 +192,24 @@ struct Attempt<'a> {
     /// How many robots it met.
     robots: AtomicUsize,
     clock: Clock,
+    room: Room,
+    /// As many as threads may decode and compute at a time.
+    slots: Semaphore,
+    /// Those of threads that have ended.
+    tools: Mutex<Vec<Tools>>,
     /// Bytes that its chunks read for nothing so far.
     wasted_bytes: AtomicU64,
     seen: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+/// What was decoded of one chunk's members.
+struct Gathered<'a> {
+    picks: Vec<Pick>,
+    decoded: Vec<Decoded>,
+    /// Of each decoded part, whether the shard accounts for its members.
+    is_own: Vec<bool>,
+    /// The room that it takes.
+    _held: Held<'a>,
 }
 
 /// What an attempt writes to.
@@ -222,12 +246,28 @@ impl Attempt<'_> {
         }
     }
 
+    /// Finishes chunks on this thread while another one gathers the next.
     fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        self.chunks(&mut |picks| self.chunk(picks, output, carry))
+        std::thread::scope(|scope| {
+            let (send, receive) = sync_channel(0);
+            let gathering = scope.spawn(move || self.gathering(carry, &send));
+            let finished = receive.iter().try_for_each(|gathered| self.finish(gathered, output));
+            // Whoever still gathers is told so when it has a chunk.
+            drop(receive);
+            let panicked = |_| Err(Fault::broken("a thread that gathered a chunk panicked"));
+            finished.and(gathering.join().unwrap_or_else(panicked))
+        })
+    }
+
+    fn gathering<'s>(&'s self, carry: &mut Carry, send: &SyncSender<Gathered<'s>>) -> Result<(), Fault> {
+        self.chunks(&mut |picks| {
+            let gathered = self.gathered(picks, carry)?;
+            send.send(gathered).map_err(|_| Fault::broken("nobody computes what was gathered"))
+        })
     }
 
     /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk.
-    fn chunks(&self, each: &mut dyn FnMut(&[Pick]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn chunks(&self, each: &mut dyn FnMut(Vec<Pick>) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut census = Census::default();
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
@@ -241,7 +281,7 @@ impl Attempt<'_> {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
-                each(&chunk)?;
+                each(chunk)?;
             }
         }
         self.work.stop.check()
@@ -275,7 +315,7 @@ impl Attempt<'_> {
 
     fn chunk_bytes(&self, census: &Census) -> u64 {
         let threads = u64::try_from(self.work.effort.threads).unwrap_or(1);
-        let together = CHUNK_BYTES.saturating_mul(threads);
+        let together = CHUNK_BYTES.max(self.work.source.reading().block_bytes).saturating_mul(threads);
         let most = self.work.effort.room_bytes() / INTERLEAVED_SHARE;
         if census.interleaving() > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
     }
@@ -287,23 +327,36 @@ impl Attempt<'_> {
             sources: self.sources,
             plan: &self.plan,
             clock: &self.clock,
+            slots: &self.slots,
+            tools: &self.tools,
             wasted_bytes: &self.wasted_bytes,
         }
     }
 
-    fn chunk(&self, picks: &[Pick], output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
-        let stretches = self.gather().chunk(picks, carry.take(picks))?;
-        for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
-            output.account.merge(&stretch.decoded.account);
-            self.quarantine(picks, &stretch.decoded, &mut output.quarantine)?;
+    fn gathered(&self, picks: Vec<Pick>, carry: &mut Carry) -> Result<Gathered<'_>, Fault> {
+        let held = self.room.chunk();
+        let stretches = self.gather().chunk(&picks, carry.take(&picks), &held)?;
+        stretches.iter().for_each(|stretch| carry.keep(&picks, stretch));
+        let is_own = stretches.iter().map(|stretch| picks[stretch.first].role == Role::Own).collect();
+        Ok(Gathered {
+            decoded: stretches.into_iter().map(|stretch| stretch.decoded).collect(),
+            is_own,
+            picks,
+            _held: held,
+        })
+    }
+
+    fn finish(&self, gathered: Gathered<'_>, output: &mut Output) -> Result<(), Fault> {
+        let Gathered { picks, decoded, is_own, _held } = gathered;
+        for (decoded, _) in decoded.iter().zip(is_own).filter(|(_, is_own)| *is_own) {
+            output.account.merge(&decoded.account);
+            self.quarantine(&picks, decoded, &mut output.quarantine)?;
         }
         let own = picks.iter().filter(|pick| pick.role == Role::Own);
         let (members, bytes) =
             own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
-        stretches.iter().for_each(|stretch| carry.keep(picks, stretch));
-        let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
-        let Arranged { robots, account } = self.arrange(decoded, picks)?;
+        let Arranged { robots, account } = self.arrange(decoded, &picks)?;
         output.account.merge(&account);
         self.robots(robots, output)?;
         (self.seen)(members, bytes);
@@ -351,7 +404,10 @@ impl Attempt<'_> {
         let accepts = |robot: &RobotSignals| self.work.pipeline().robots.accepts(&robot.robot);
         let mut robots = robots.into_iter().filter(accepts);
         let span = self.shard.part.span;
-        let compute = |robot| self.work.compiled.compute(robot, span).map_err(Fault::from);
+        let compute = |robot| {
+            let _slot = self.runtime.block_on(self.slots.acquire());
+            self.work.compiled.compute(robot, span).map_err(Fault::from)
+        };
         std::thread::scope(|scope| {
             let begin = |robot| scope.spawn(move || compute(robot));
             let mut under_way: VecDeque<_> = robots.by_ref().take(self.work.effort.threads).map(begin).collect();

@@ -9,10 +9,14 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-const BEGIN: &str = "<!-- operator: begin -->";
-const END: &str = "<!-- operator: end -->";
-const HEAD: &str =
-    "# Benchmarks\n\nEach section is written by the program that measures it; nothing in it is written by hand.\n";
+const BEGIN: &str = "<!-- begin operator -->";
+const END: &str = "<!-- end operator -->";
+/// As `tests/bench/section.py` has it.
+const HEAD: &str = "# Benchmarks
+
+Ratios, side by side, in one run, CPU seconds first: machines are shared and differ. Every number here was written by a command
+that anyone can run; the raw ones lie in `benchmarks/`.
+";
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Writes the tables to stdout.

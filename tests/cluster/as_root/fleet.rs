@@ -2,7 +2,7 @@
 //! that every table of it has to have.
 
 use super::field::Field;
-use super::twin::SMALL;
+use super::twin::{SMALL, simulate};
 use fleetloom_tests::words::change;
 use fleetloom_tests::{program, python};
 use std::fs;
@@ -22,10 +22,7 @@ impl Fleet {
     /// So many robots for so many hours, in shards of a mebibyte.
     pub(super) fn new(field: &Field, robots: u32, hours: u32) -> Self {
         let out = field.place.path("fleet");
-        let (robots, hours) = (robots.to_string(), hours.to_string());
-        let shown = out.display().to_string();
-        program::fleetloom(&["simulate", "--robots", &robots, "--hours", &hours, "--seed", "5", "--out", &shown])
-            .expect(0);
+        simulate(&out, (robots, hours), 5);
         let file = out.join("fleetloom.yaml");
         let words = fs::read_to_string(&file).expect("the words");
         let words = change(&words, "\n  result:", "\n  shards: {bytes: 1Mi}\n  result:");

@@ -144,7 +144,8 @@ impl<'f> Twin<'f> {
     }
 }
 
-fn simulate(out: &Path, (robots, hours): (u32, u32), seed: u32) {
+/// A fleet of the simulator, of so many robots for so many hours.
+pub(super) fn simulate(out: &Path, (robots, hours): (u32, u32), seed: u32) {
     let [robots, hours, seed] = [robots, hours, seed].map(|number| number.to_string());
     let out = out.display().to_string();
     program::fleetloom(&["simulate", "--robots", &robots, "--hours", &hours, "--seed", &seed, "--out", &out]).expect(0);

@@ -4,11 +4,12 @@
 //!  this thread                     threads
 //!  fetch ── block 0, 1, 2 … ──►  unpack ─► decode ─► stretches   put back in archive order
 //! ```
-//! At most one block a thread waits, so what is held is bounded by the budget, the blocks under way and what was decoded.
+//! At most one block a thread waits, and what was decoded has its room reserved.
 
 use super::carry::Stretch;
 use super::chunk::Pick;
 use super::clock::{Clock, Laps, Step};
+use super::room::Held;
 use crate::fault::{Exit, Fault};
 use crate::plan::Sources;
 use crate::work::Work;
@@ -24,13 +25,11 @@ use pipeline::archive::Archive;
 use pipeline::plan::Role;
 use pipeline::spec::Format;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
-
-/// What decoded observations may take of the memory budget: the rest is for rows and their features.
-const DECODED_SHARE: u64 = 2;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What gathers a chunk.
 pub(super) struct Gather<'a> {
@@ -39,6 +38,10 @@ pub(super) struct Gather<'a> {
     pub(super) sources: &'a Sources,
     pub(super) plan: &'a Arc<DecodePlan>,
     pub(super) clock: &'a Clock,
+    /// As many as threads may decode and compute at a time.
+    pub(super) slots: &'a Semaphore,
+    /// Those of threads that have ended.
+    pub(super) tools: &'a Mutex<Vec<Tools>>,
     /// Bytes that the chunks of this shard read for nothing so far.
     pub(super) wasted_bytes: &'a AtomicU64,
 }
@@ -47,18 +50,25 @@ pub(super) struct Gather<'a> {
 struct Shared<'a> {
     stretches: Mutex<Vec<Stretch>>,
     fault: Mutex<Option<Fault>>,
-    /// Bytes of all that was decoded.
-    held_bytes: AtomicUsize,
+    /// Room for all that is decoded.
+    held: &'a Held<'a>,
     picks: &'a [Pick],
     /// Indices of the picks that are fetched.
     fetched: Vec<usize>,
 }
 
-/// What one thread works with.
-struct Tools {
+/// What one thread unpacks and decodes with: memory that is used again, chunk after chunk.
+pub(super) struct Tools {
     unpacker: Unpacker,
     decoder: Decoder,
+}
+
+/// One thread.
+struct Hand<'a> {
+    tools: Tools,
     laps: Laps,
+    /// Held while it decodes, and not while it waits for room: those who give room back need one too.
+    slot: Option<SemaphorePermit<'a>>,
 }
 
 impl Shared<'_> {
@@ -68,9 +78,10 @@ impl Shared<'_> {
     }
 }
 
-impl Gather<'_> {
+impl<'a> Gather<'a> {
     /// The observations of a chunk's members, in archive order: those that are carried, and the others fetched and decoded.
-    pub(super) fn chunk(&self, picks: &[Pick], carried: Vec<Stretch>) -> Result<Vec<Stretch>, Fault> {
+    /// What is decoded takes its room of `held`.
+    pub(super) fn chunk(&self, picks: &[Pick], carried: Vec<Stretch>, held: &Held<'_>) -> Result<Vec<Stretch>, Fault> {
         let large = match self.archive().format {
             Format::Json => Large::Refuse { bytes_max: self.archive().limits.member_bytes_max },
             Format::NdJson => Large::Stream,
@@ -82,13 +93,7 @@ impl Gather<'_> {
         let source = Arc::clone(&self.work.source);
         let mut fetch = Fetch::new(source, &self.sources.objects, members, Terms { large, reading });
         self.wasted_bytes.fetch_add(fetch.wasted_bytes, Ordering::Relaxed);
-        let shared = Shared {
-            stretches: Mutex::new(carried),
-            fault: Mutex::default(),
-            held_bytes: AtomicUsize::new(0),
-            picks,
-            fetched,
-        };
+        let shared = Shared { stretches: Mutex::new(carried), fault: Mutex::default(), held, picks, fetched };
         self.blocks(&mut fetch, &shared)?;
         for streamed in std::mem::take(&mut fetch.streamed) {
             self.stream(shared.fetched[streamed], &shared)?;
@@ -134,24 +139,36 @@ impl Gather<'_> {
     /// One thread: takes blocks until there are no more. After a fault it only takes them, so that the feeding thread, which may
     /// wait for room, never waits for ever.
     fn decode(&self, receive: &Mutex<Receiver<Block>>, shared: &Shared<'_>) {
-        let unpacker = Unpacker::new(self.archive().limits.member_bytes_max);
-        let mut tools = Tools { unpacker, decoder: Decoder::new(Arc::clone(self.plan)), laps: Laps::default() };
+        let mut hand = Hand { tools: self.tools(), laps: Laps::default(), slot: None };
         loop {
             let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(block) = next else { return self.clock.add(&tools.laps) };
+            let Ok(block) = next else { break };
             if shared.failed() {
                 continue;
             }
-            let block = AssertUnwindSafe(|| self.block(block, &mut tools, shared));
+            let block = AssertUnwindSafe(|| self.block(block, &mut hand, shared));
             let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
-            if let Err(fault) = catch_unwind(block).unwrap_or_else(panicked) {
+            let done = catch_unwind(block).unwrap_or_else(panicked);
+            hand.slot = None;
+            if let Err(fault) = done {
                 shared.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
             }
         }
+        self.clock.add(&hand.laps);
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner).push(hand.tools);
+    }
+
+    /// Tools that are free, or new ones.
+    fn tools(&self) -> Tools {
+        let free = self.tools.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Tools {
+            unpacker: Unpacker::new(self.archive().limits.member_bytes_max),
+            decoder: Decoder::new(Arc::clone(self.plan)),
+        })
     }
 
     /// Decodes a block's members, stretch by stretch.
-    fn block(&self, block: Block, tools: &mut Tools, shared: &Shared<'_>) -> Result<(), Fault> {
+    fn block(&self, block: Block, hand: &mut Hand<'a>, shared: &Shared<'_>) -> Result<(), Fault> {
         let _profiled = tracing::trace_span!(target: PROFILE, "block", members = block.members.len()).entered();
         let mut begun: Option<(usize, usize)> = None;
         for raw in block.members {
@@ -161,26 +178,30 @@ impl Gather<'_> {
                     Some((first, index + 1))
                 }
                 ended => {
-                    self.end(ended, tools, shared)?;
+                    self.end(ended, hand, shared)?;
                     Some((index, index + 1))
                 }
             };
             match raw.bytes {
-                Err(refusal) => refuse(&mut tools.decoder, &source(shared.picks, index), refusal, 0),
-                Ok(bytes) => self.member(index, &bytes, tools, shared.picks),
+                Err(refusal) => refuse(&mut hand.tools.decoder, &source(shared.picks, index), refusal, 0),
+                Ok(bytes) => self.member(index, &bytes, hand, shared.picks),
             }
         }
-        self.end(begun, tools, shared)
+        self.end(begun, hand, shared)
     }
 
-    fn end(&self, stretch: Option<(usize, usize)>, tools: &mut Tools, shared: &Shared<'_>) -> Result<(), Fault> {
+    fn end(&self, stretch: Option<(usize, usize)>, hand: &mut Hand<'a>, shared: &Shared<'_>) -> Result<(), Fault> {
         let Some((first, next)) = stretch else { return Ok(()) };
-        self.keep(first, next - first, &mut tools.decoder, shared)
+        hand.slot = None;
+        self.keep(first, next - first, &mut hand.tools.decoder, shared)
     }
 
     /// Unpacks and decodes one member that lies in memory.
-    fn member(&self, index: usize, raw: &[u8], tools: &mut Tools, picks: &[Pick]) {
-        let Tools { unpacker, decoder, laps } = tools;
+    fn member(&self, index: usize, raw: &[u8], hand: &mut Hand<'a>, picks: &[Pick]) {
+        let Hand { tools: Tools { unpacker, decoder }, laps, slot } = hand;
+        if slot.is_none() {
+            *slot = self.runtime.block_on(self.slots.acquire()).ok();
+        }
         let (source, member) = (source(picks, index), &picks[index].member);
         match self.archive().format {
             Format::Json => match laps.time(Step::Unpack, || unpacker.document(member, raw)) {
@@ -217,7 +238,7 @@ impl Gather<'_> {
                     self.work.stop.check()?;
                     self.clock.pass(Step::Read, piece.len());
                     lines.push(&piece, &mut |lines| take(&mut decoder, &source, &lines));
-                    self.afford(shared.held_bytes.load(Ordering::Relaxed) + decoder.bytes())?;
+                    shared.held.afford(decoder.bytes())?;
                 }
                 lines.finish(&mut |lines| take(&mut decoder, &source, &lines));
             }
@@ -227,24 +248,11 @@ impl Gather<'_> {
 
     /// Ends a stretch: what a decoder gathered of these members.
     fn keep(&self, first: usize, members: usize, decoder: &mut Decoder, shared: &Shared<'_>) -> Result<(), Fault> {
-        let bytes = decoder.bytes();
-        self.afford(shared.held_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes)?;
+        shared.held.take(decoder.bytes())?;
         let decoded = decoder.finish().map_err(|error| Fault::new(Exit::Memory, error.to_string()))?;
         let stretch = Stretch { first, members, until: shared.picks[first].until, decoded };
         shared.stretches.lock().unwrap_or_else(PoisonError::into_inner).push(stretch);
         Ok(())
-    }
-
-    /// Refuses to hold more observations than the budget allows.
-    fn afford(&self, bytes: usize) -> Result<(), Fault> {
-        let most = self.work.effort.room_bytes() / DECODED_SHARE;
-        if bytes as u64 <= most {
-            return Ok(());
-        }
-        Err(Fault::new(
-            Exit::Memory,
-            format!("the observations of one group of robots need over {most} bytes of memory"),
-        ))
     }
 }
 

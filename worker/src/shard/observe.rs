@@ -53,7 +53,7 @@ impl Attempt<'_> {
         while let Some(more) = self.next(&mut walk)? {
             picks.extend(more.into_iter().filter(may_hold));
         }
-        let stretches = self.gather().chunk(&picks, Vec::new())?;
+        let stretches = self.gather().chunk(&picks, Vec::new(), &self.room.chunk())?;
         let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
         let arranged = self.arrange(decoded, &picks)?;
         let found = arranged.robots.into_iter().find(|found| *found.robot == *robot);

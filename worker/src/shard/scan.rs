@@ -4,6 +4,7 @@
 //! follows the chunk and what is refused here is what a run refuses. Nothing is written.
 
 use super::chunk::{Census, Pick};
+use super::room::Held;
 use super::{Attempt, DecodePlan, Shards};
 use crate::fault::Fault;
 use crate::plan::Sources;
@@ -152,20 +153,23 @@ impl Attempt<'_> {
     }
 
     fn scan(&self, each: &mut dyn FnMut(Scanned) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.chunks(&mut |picks| each(self.scanned(picks)?))
+        self.chunks(&mut |picks| {
+            let held = self.room.chunk();
+            each(self.scanned(picks, &held)?)
+        })
     }
 
-    fn scanned(&self, picks: &[Pick]) -> Result<Scanned, Fault> {
-        let stretches = self.gather().chunk(picks, Vec::new())?;
+    fn scanned(&self, picks: Vec<Pick>, held: &Held<'_>) -> Result<Scanned, Fault> {
+        let stretches = self.gather().chunk(&picks, Vec::new(), held)?;
         let mut account = Account::default();
         for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
             account.merge(&stretch.decoded.account);
         }
         let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
-        let Arranged { mut robots, account: arranged } = self.arrange(decoded, picks)?;
+        let Arranged { mut robots, account: arranged } = self.arrange(decoded, &picks)?;
         account.merge(&arranged);
         robots.retain(|robot| self.work.pipeline().robots.accepts(&robot.robot));
-        let members = picks.iter().map(|pick| pick.member.clone()).collect();
+        let members = picks.into_iter().map(|pick| pick.member).collect();
         Ok(Scanned { robots, members, account })
     }
 }

@@ -1,4 +1,5 @@
-//! Growing columns of one signal: plain vectors that can be cut back to any row, then one Arrow batch.
+//! Growing columns of one signal: plain vectors that can be cut back to any row, then one Arrow batch. The vectors are an arena:
+//! what they hold is copied out once its size is known, and their memory is used again for what comes next.
 
 use super::cell::Cell;
 use super::plan::{SignalPlan, ValueKind};
@@ -9,6 +10,9 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffe
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use std::sync::Arc;
+
+/// Vectors of more bytes are given away as they are: a copy would hold them twice.
+const ARENA_BYTES: usize = 4 << 20;
 
 /// The observations of one signal, in archive order.
 #[derive(Debug)]
@@ -37,7 +41,11 @@ enum Data {
     Int(Vec<i64>),
     Time(Vec<i64>),
     Bool(Vec<bool>),
-    Text { content: String, ends: Vec<usize> },
+    /// UTF-8, one text after the other.
+    Text {
+        content: Vec<u8>,
+        ends: Vec<usize>,
+    },
 }
 
 impl Series {
@@ -131,9 +139,7 @@ impl Series {
         for column in &mut self.columns {
             arrays.push(column.take()?);
         }
-        arrays.extend(
-            self.records.as_mut().map(|records| Arc::new(UInt64Array::from(std::mem::take(records))) as ArrayRef),
-        );
+        arrays.extend(self.records.as_mut().map(|records| Arc::new(UInt64Array::from(fitted(records))) as ArrayRef));
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
     }
 }
@@ -146,11 +152,7 @@ impl Values {
             (Data::Int(values) | Data::Time(values), Cell::Int(value)) => values.push(value),
             (Data::Bool(values), Cell::Bool(value)) => values.push(value),
             (Data::Text { content, ends }, Cell::Text(raw, escaped)) => {
-                if escaped {
-                    text::unescape(raw, content);
-                } else {
-                    content.push_str(raw);
-                }
+                content.extend_from_slice(text::content(raw, escaped).as_bytes());
                 ends.push(content.len());
             }
             (data, _) => {
@@ -185,7 +187,8 @@ impl Values {
     }
 
     fn take(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = null_buffer(self.data.len(), &std::mem::take(&mut self.nulls));
+        let nulls = null_buffer(self.data.len(), &self.nulls);
+        self.nulls.clear();
         Ok(match &mut self.data {
             Data::Float(values) => Arc::new(Float64Array::new(ScalarBuffer::from(fitted(values)), nulls)),
             Data::Int(values) => Arc::new(Int64Array::new(ScalarBuffer::from(fitted(values)), nulls)),
@@ -193,8 +196,16 @@ impl Values {
                 let array = TimestampNanosecondArray::new(ScalarBuffer::from(fitted(values)), nulls);
                 Arc::new(array.with_timezone("UTC"))
             }
-            Data::Bool(values) => Arc::new(BooleanArray::new(BooleanBuffer::from(std::mem::take(values)), nulls)),
-            Data::Text { content, ends } => Arc::new(strings(std::mem::take(content), &std::mem::take(ends), nulls)?),
+            Data::Bool(values) => {
+                let bits = BooleanBuffer::from(values.as_slice());
+                values.clear();
+                Arc::new(BooleanArray::new(bits, nulls))
+            }
+            Data::Text { content, ends } => {
+                let array = strings(fitted(content), ends, nulls)?;
+                ends.clear();
+                Arc::new(array)
+            }
         })
     }
 }
@@ -205,7 +216,7 @@ impl Data {
             ValueKind::Float64 => Self::Float(Vec::new()),
             ValueKind::Int64 => Self::Int(Vec::new()),
             ValueKind::Bool => Self::Bool(Vec::new()),
-            ValueKind::Text => Self::Text { content: String::new(), ends: Vec::new() },
+            ValueKind::Text => Self::Text { content: Vec::new(), ends: Vec::new() },
             ValueKind::Timestamp(_) => Self::Time(Vec::new()),
         }
     }
@@ -229,22 +240,30 @@ impl Data {
     }
 }
 
-/// The values, in no more memory than they need: many batches are held at a time.
-fn fitted<T>(values: &mut Vec<T>) -> Vec<T> {
-    let mut values = std::mem::take(values);
-    values.shrink_to_fit();
-    values
+/// The values, in no more memory than they need: many batches are held at a time. The vector is empty afterwards, and keeps its
+/// memory unless it is large.
+fn fitted<T: Copy>(values: &mut Vec<T>) -> Vec<T> {
+    if size_of_val(values.as_slice()) > ARENA_BYTES {
+        let mut values = std::mem::take(values);
+        values.shrink_to_fit();
+        return values;
+    }
+    let copy = values.to_vec();
+    values.clear();
+    copy
 }
 
 /// Text with its ends as Arrow holds it: 32-bit offsets.
-fn strings(content: String, ends: &[usize], nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+///
+/// Errors: more than 2 GiB.
+fn strings(content: Vec<u8>, ends: &[usize], nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
     let too_long = |_| ArrowError::OffsetOverflowError(content.len());
     let mut offsets = Vec::with_capacity(ends.len() + 1);
     offsets.push(0i32);
     for end in ends {
         offsets.push(i32::try_from(*end).map_err(too_long)?);
     }
-    StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(content.into_bytes()), nulls)
+    StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(content), nulls)
 }
 
 /// Validity with these rows null; none without nulls.

@@ -1,0 +1,111 @@
+//! What decoded observations may take of the memory budget, held by reservation: one chunk is gathered while the one before it
+//! is computed, as long as both fit.
+
+use crate::fault::{Exit, Fault};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// What decoded observations may take of the memory budget: the rest is for rows and their features.
+const DECODED_SHARE: u64 = 2;
+
+/// Room for the observations of all chunks at hand.
+#[derive(Debug)]
+pub(super) struct Room {
+    bytes_max: u64,
+    held: Mutex<u64>,
+    /// A chunk has gone.
+    freed: Condvar,
+}
+
+/// What one chunk takes of it; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    room: &'a Room,
+    bytes: Mutex<u64>,
+}
+
+impl Room {
+    /// All of it free. `room_bytes` is for observations and rows together.
+    pub(super) fn new(room_bytes: u64) -> Self {
+        Self { bytes_max: room_bytes / DECODED_SHARE, held: Mutex::default(), freed: Condvar::new() }
+    }
+
+    /// For a chunk that holds nothing yet.
+    pub(super) fn chunk(&self) -> Held<'_> {
+        Held { room: self, bytes: Mutex::default() }
+    }
+}
+
+impl Held<'_> {
+    /// Takes more for this chunk; waits for room that another one has.
+    ///
+    /// Errors: this chunk alone needs more than there is.
+    pub(super) fn take(&self, bytes: usize) -> Result<(), Fault> {
+        let mut held = lock(&self.room.held);
+        loop {
+            self.afford(bytes)?;
+            let sum = held.saturating_add(bytes as u64);
+            if sum <= self.room.bytes_max {
+                *held = sum;
+                *lock(&self.bytes) += bytes as u64;
+                return Ok(());
+            }
+            held = self.room.freed.wait(held).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Whether this chunk could take so much more if it were alone.
+    ///
+    /// Errors: it could not.
+    pub(super) fn afford(&self, bytes: usize) -> Result<(), Fault> {
+        let most = self.room.bytes_max;
+        if lock(&self.bytes).saturating_add(bytes as u64) <= most {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Exit::Memory,
+            format!("the observations of one group of robots need over {most} bytes of memory"),
+        ))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *lock(&self.room.held) -= *lock(&self.bytes);
+        self.room.freed.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_is_too_large_alone_is_refused_whoever_else_there_is() {
+        let room = Room::new(200);
+        let (first, second) = (room.chunk(), room.chunk());
+        first.take(60).unwrap();
+        assert_eq!(second.take(101).unwrap_err().exit(), Exit::Memory);
+        assert_eq!(first.take(41).unwrap_err().exit(), Exit::Memory);
+        first.take(40).unwrap();
+    }
+
+    #[test]
+    fn a_chunk_waits_until_the_one_before_it_has_gone() {
+        let room = Room::new(200);
+        let first = room.chunk();
+        first.take(60).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| {
+                let second = room.chunk();
+                second.take(40).and_then(|()| second.take(60))
+            });
+            drop(first);
+            second.join().unwrap().unwrap();
+        });
+        assert_eq!(*lock(&room.held), 0);
+    }
+}
