@@ -87,9 +87,11 @@ fn threads_and_memory_change_nothing() {
     let efforts = [
         ("one", ["--threads", "1"]),
         ("two", ["--threads", "2"]),
+        ("three", ["--threads", "3"]),
         ("five", ["--threads", "5"]),
         ("eight", ["--threads", "8"]),
-        ("little", ["--memory", "64Mi"]),
+        ("least", ["--memory", "64Mi"]),
+        ("little", ["--memory", "128Mi"]),
         ("all", ["--memory", "1Ti"]),
     ];
     for (name, arguments) in efforts {
