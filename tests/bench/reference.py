@@ -42,7 +42,7 @@ def main():
     words.add_argument("--folder", type=Path, default=Path.home() / ".cache/fleetloom/bench", help="where archives lie")
     words.add_argument("--robots", type=int, default=10)
     words.add_argument("--hours", type=int, default=6)
-    words.add_argument("--rounds", type=int, default=5)
+    words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--peers", nargs="*", help="only these; none: Fleetloom alone")
     words.add_argument("--dry", action="store_true", help="write no file")
     words = words.parse_args()

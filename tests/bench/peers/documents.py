@@ -16,6 +16,8 @@ SIGNALS = {
     "mission": ("missionId", "state", "completedPercent"),
     "battery": ("soc", "voltage"),
 }
+#: The columns that are text; all others are numbers, written with and without a point.
+TEXTS = ("frameId", "missionId", "state")
 
 
 def inflate_with(name):

@@ -15,7 +15,8 @@ def frames(columns):
 
 
 def frame(values):
-    return pl.DataFrame(values).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
+    numbers = {name: pl.Float64 for name in values if name not in ("robot", "time", *documents.TEXTS)}
+    return pl.DataFrame(values, schema_overrides=numbers).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
 
 
 def joined(read):

@@ -45,7 +45,7 @@ for (signal in c("pose", "odometry", "battery")) {
   other[, at := time]
   found <- other[rows[, .(robot, time)], on = .(robot, time), roll = "nearest", mult = "last"]
   found[abs(at - time) > tolerance, (own) := NA]
-  rows[, (paste0(signal, ".", own)) := found[, ..own]]
+  rows[, (paste0(signal, ".", own)) := found[, own, with = FALSE]]
 }
 
 # Mean, sd, min and max of what the rows show over the last 42 s.
