@@ -10,7 +10,6 @@ import argparse
 import json
 import shutil
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 
 import section
@@ -64,8 +63,8 @@ def main():
     print(text)
     if not words.dry:
         section.write("large", text)
-        raw = {f"{robots} x {hours}": [asdict(run) for run in runs] for (robots, hours), runs in took.items()}
-        raw |= {name: [asdict(run) for run in runs] for name, runs in brief.items()}
+        raw = {f"{robots} x {hours}": [run._asdict() for run in runs] for (robots, hours), runs in took.items()}
+        raw |= {name: [run._asdict() for run in runs] for name, runs in brief.items()}
         Path("benchmarks").mkdir(exist_ok=True)
         head = {"date": today(), "machine": machine()}
         Path("benchmarks/large.json").write_text(json.dumps(head | {"runs": raw}, indent=1) + "\n")
@@ -90,6 +89,14 @@ def told(took, brief):
     ]
     head = ["", "members", "wall, s", "CPU, s", "CPU a robot-hour, to the first", "most resident, MiB", "runs"]
     commands = [[name, f"{middle(runs, 'wall') * 1000:.0f}", f"{middle(runs, 'cpu') * 1000:.0f}"] for name, runs in brief.items()]
+    last = max(took)
+    goals = [
+        ("CPU a robot-hour of the second size, to the first", hour(SIZES[1]) / hour(least), "{:.2f}", 1.1),
+        ("most resident, MiB", max(middle(runs, "peak_bytes") for runs in took.values()) / (1 << 20), "{:.0f}", 512),
+    ]
+    if last == SIZES[-1]:
+        goals.append(("a fleet's day, s", middle(took[last], "wall"), "{:.0f}", 90))
+    goals += [(f"{name}, ms", middle(runs, "wall") * 1000, "{:.0f}", 50) for name, runs in brief.items()]
     return f"""## Large archives
 
 The reference task on archives of all sizes, Fleetloom alone, with its default memory budget of 512 MiB; medians where there are
@@ -98,6 +105,8 @@ several runs.
 {section.table(head, lines)}
 
 {section.table(["commands that touch no data", "wall, ms", "CPU, ms"], commands)}
+
+{section.targets(goals)}
 
 {machine()}. {today()}, `make bench-large`.
 """

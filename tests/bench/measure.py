@@ -1,41 +1,43 @@
-"""A command measured as a whole process: wall and CPU seconds of it and all its children, memory of the largest of them."""
+"""A command measured as a whole process: wall and CPU seconds of it and all its children, memory of the largest of them.
 
+It is started from a small process of its own, this file: what a process held most counts the memory of whoever forked it, and
+that one holds tables.
+
+    python -S measure.py CORES COMMAND…      what it took as JSON; CORES: all, or numbers with commas
+"""
+
+import json
 import os
 import subprocess
+import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections import namedtuple
 
-
-@dataclass(frozen=True)
-class Measured:
-    """What one run took."""
-
-    wall: float
-    cpu: float
-    peak_bytes: int
+#: What one run took.
+Measured = namedtuple("Measured", ["wall", "cpu", "peak_bytes"])
 
 
 def measured(command, cores=None):
     """Runs a command to its end, on some cores only if they are given. One that fails raises with what it said."""
-    before = (lambda: os.sched_setaffinity(0, cores)) if cores else None
-    with open(os.devnull, "rb") as nothing:
-        began = time.perf_counter()
-        child = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=nothing,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            preexec_fn=before,
-            env=environment(),
-        )
-        said = child.stdout.read()
-        _, status, used = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{said.decode()[-3000:]}")
-    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    words = [",".join(map(str, cores)) if cores else "all", *map(str, command)]
+    run = subprocess.run([sys.executable, "-S", __file__, *words], capture_output=True, env=environment())
+    if run.returncode != 0:
+        raise RuntimeError(f"{' '.join(words[1:])} ended with {run.returncode}:\n{run.stderr.decode()[-3000:]}")
+    return Measured(**json.loads(run.stdout))
+
+
+def main():
+    """Runs the command and says what it took; what it says itself goes to standard error."""
+    cores, *command = sys.argv[1:]
+    if cores != "all":
+        os.sched_setaffinity(0, set(map(int, cores.split(","))))
+    began = time.perf_counter()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    _, status, used = os.wait4(child.pid, 0)
+    took = Measured(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+    if code := os.waitstatus_to_exitcode(status):
+        sys.exit(code)
+    print(json.dumps(took._asdict()))
 
 
 def environment():
@@ -45,12 +47,22 @@ def environment():
 
 def machine():
     """Processor, cores, memory, kernel: what figures depend on."""
-    described = Path("/proc/cpuinfo").read_text().splitlines()
+    described = read("/proc/cpuinfo").splitlines()
     model = next((line.split(":", 1)[1].strip() for line in described if line.startswith("model name")), os.uname().machine)
-    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1_000_000
+    memory = int(read("/proc/meminfo").split()[1]) // 1_000_000
     return f"{model}, {len(os.sched_getaffinity(0))} cores, {memory} GB, Linux {os.uname().release.split('-')[0]}"
 
 
 def median(values):
     """The middle one; of an even number the lower of both."""
     return sorted(values)[(len(values) - 1) // 2]
+
+
+def read(path):
+    """A file of text."""
+    with open(path) as file:
+        return file.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -27,3 +27,13 @@ def table(head, rows):
     """A Markdown table; all but the first column are numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def targets(lines):
+    """What was measured beside what it has to reach: name, figure, how it is written, bound; `atleast` where more is better."""
+    rows = []
+    for name, figure, form, bound, *more in lines:
+        reached = figure >= bound if more else figure <= bound
+        sign = "≥" if more else "≤"
+        rows.append([name, form.format(figure), f"{sign} {form.format(bound)}", "yes" if reached else "**missed**"])
+    return table(["", "measured", "to reach", ""], rows)

@@ -66,6 +66,19 @@ def read(folder, processes, inflate, build):
         return list(pool.map(Built(build), shares(folder, processes, inflate)))
 
 
+def times(folder):
+    """Of each signal the robots and times of its observations."""
+    parts = read(folder, 2, "isal", only_times)
+    return {
+        signal: {name: [value for part in parts for value in part[signal][name]] for name in ("robot", "time")}
+        for signal in SIGNALS
+    }
+
+
+def only_times(columns):
+    return {signal: {name: own[name] for name in ("robot", "time")} for signal, own in columns.items()}
+
+
 class Built:
     """A share, handed on as `build` wants it: a frame crosses between processes faster than lists do."""
 

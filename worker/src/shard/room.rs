@@ -2,6 +2,7 @@
 //! is computed, as long as both fit.
 
 use crate::fault::{Exit, Fault};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// What decoded observations may take of the memory budget: the rest is for rows and their features.
@@ -20,7 +21,8 @@ pub(super) struct Room {
 #[derive(Debug)]
 pub(super) struct Held<'a> {
     room: &'a Room,
-    bytes: Mutex<u64>,
+    /// Changed under the room's lock only.
+    bytes: AtomicU64,
 }
 
 impl Room {
@@ -31,7 +33,7 @@ impl Room {
 
     /// For a chunk that holds nothing yet.
     pub(super) fn chunk(&self) -> Held<'_> {
-        Held { room: self, bytes: Mutex::default() }
+        Held { room: self, bytes: AtomicU64::new(0) }
     }
 }
 
@@ -46,7 +48,7 @@ impl Held<'_> {
             let sum = held.saturating_add(bytes as u64);
             if sum <= self.room.bytes_max {
                 *held = sum;
-                *lock(&self.bytes) += bytes as u64;
+                self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
                 return Ok(());
             }
             held = self.room.freed.wait(held).unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +60,7 @@ impl Held<'_> {
     /// Errors: it could not.
     pub(super) fn afford(&self, bytes: usize) -> Result<(), Fault> {
         let most = self.room.bytes_max;
-        if lock(&self.bytes).saturating_add(bytes as u64) <= most {
+        if self.bytes.load(Ordering::Relaxed).saturating_add(bytes as u64) <= most {
             return Ok(());
         }
         Err(Fault::new(
@@ -70,12 +72,12 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        *lock(&self.room.held) -= *lock(&self.bytes);
+        *lock(&self.room.held) -= self.bytes.load(Ordering::Relaxed);
         self.room.freed.notify_all();
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock(mutex: &Mutex<u64>) -> MutexGuard<'_, u64> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -75,6 +75,12 @@ impl Token {
         Self { what: What::Number, start: 0, end: 0, number: Number::integer(position) }
     }
 
+    /// Says that nothing is there; the rest of an absent token means nothing.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.what = What::Absent;
+    }
+
     /// Whether it is an object or array.
     pub(crate) fn is_container(&self) -> bool {
         matches!(self.what, What::Object | What::Array)
@@ -99,36 +105,41 @@ impl Key {
     }
 }
 
-/// A key in quotes, made to be compared with text in one step: keys are mostly shorter than a machine word.
+/// A key in quotes with its colon, made to be compared with text in one step: keys are mostly shorter than two machine words.
 #[derive(Debug)]
 pub(crate) struct Quoted {
     bytes: Vec<u8>,
-    /// The first eight bytes, the first lowest; zero after the end.
-    head: u64,
+    /// The first sixteen bytes, the first lowest; zero after the end.
+    head: u128,
     /// Ones where `head` has bytes.
-    mask: u64,
+    mask: u128,
 }
 
 impl Quoted {
     /// A key without the need to escape; one that has it is never met as it is written here.
     pub(crate) fn new(key: &str) -> Self {
-        let bytes = format!("\"{key}\"").into_bytes();
-        let mut head = [0; 8];
-        let mut mask = [0; 8];
-        for (index, byte) in bytes.iter().take(8).enumerate() {
+        let bytes = format!("\"{key}\":").into_bytes();
+        let mut head = [0; 16];
+        let mut mask = [0; 16];
+        for (index, byte) in bytes.iter().take(16).enumerate() {
             (head[index], mask[index]) = (*byte, 0xFF);
         }
-        Self { bytes, head: u64::from_le_bytes(head), mask: u64::from_le_bytes(mask) }
+        Self { bytes, head: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask) }
     }
 
-    /// Whether `text` starts with it.
+    /// Whether `text` starts with it, the colon right behind.
     #[inline]
     fn starts(&self, text: &[u8]) -> bool {
-        match text.first_chunk::<8>() {
-            Some(eight) if u64::from_le_bytes(*eight) & self.mask != self.head => false,
-            Some(_) if self.bytes.len() <= 8 => true,
+        match text.first_chunk::<16>() {
+            Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
+            Some(_) if self.bytes.len() <= 16 => true,
             _ => text.starts_with(&self.bytes),
         }
+    }
+
+    /// The key in its quotes.
+    fn quoted(&self) -> &[u8] {
+        &self.bytes[..self.bytes.len() - 1]
     }
 }
 
@@ -209,9 +220,15 @@ impl<'a> Cursor<'a> {
     /// nothing has moved, or what follows the key is wrong.
     #[inline]
     pub(crate) fn expect_key(&mut self, quoted: &Quoted) -> Result<bool, Stop> {
-        let hit = quoted.starts(&self.text.as_bytes()[self.at..]);
-        if hit {
+        let rest = &self.text.as_bytes()[self.at..];
+        if quoted.starts(rest) {
             self.at += quoted.bytes.len();
+            self.blanks();
+            return Ok(true);
+        }
+        let hit = rest.starts_with(quoted.quoted());
+        if hit {
+            self.at += quoted.quoted().len();
             self.colon()?;
         }
         Ok(hit)

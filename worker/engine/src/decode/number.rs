@@ -147,15 +147,22 @@ impl Number {
     /// exact operands rounds once: that is the fast way (Clinger 1990). Everything else is parsed by the standard library.
     #[inline]
     pub(crate) fn as_f64(&self, text: &str) -> Result<f64, Overflow> {
-        if self.form == Form::Exact && self.mantissa < EXACT_BELOW {
-            let power = POWERS.get(self.exponent.unsigned_abs() as usize);
-            if let Some(power) = power {
-                let magnitude = self.mantissa as f64;
-                let value = if self.exponent < 0 { magnitude / power } else { magnitude * power };
-                return Ok(if self.negative { -value } else { value });
-            }
+        match self.as_f64_quickly() {
+            Some(value) => Ok(value),
+            None => self.as_f64_slowly(text),
         }
-        self.as_f64_slowly(text)
+    }
+
+    /// The fast way of [`Number::as_f64`], where it can be gone: a finite double.
+    #[inline]
+    pub(crate) fn as_f64_quickly(&self) -> Option<f64> {
+        if self.form != Form::Exact || self.mantissa >= EXACT_BELOW {
+            return None;
+        }
+        let power = POWERS.get(self.exponent.unsigned_abs() as usize)?;
+        let magnitude = self.mantissa as f64;
+        let value = if self.exponent < 0 { magnitude / power } else { magnitude * power };
+        Some(if self.negative { -value } else { value })
     }
 
     /// Everything but the fast way.
@@ -193,7 +200,19 @@ impl Number {
     /// The number × 10^`shift`, rounded towards minus infinity, if `i64` holds it. Exact: no float on the way.
     ///
     /// So `1533226515002.73` with shift 6 is `1533226515002730000`: milliseconds as nanoseconds.
+    #[inline]
     pub(crate) fn as_scaled_i64(&self, shift: i32) -> Option<i64> {
+        let exponent = self.exponent.saturating_add(shift);
+        let power = usize::try_from(exponent).ok().and_then(|exponent| TENS.get(exponent));
+        if let (Form::Exact, false, Some(power)) = (self.form, self.negative, power) {
+            return i64::try_from(self.mantissa.checked_mul(*power)?).ok();
+        }
+        self.as_scaled_i64_slowly(shift)
+    }
+
+    /// Any number, sign and power.
+    #[inline(never)]
+    fn as_scaled_i64_slowly(&self, shift: i32) -> Option<i64> {
         let longer = match self.form {
             Form::Exact => false,
             Form::Longer => true,

@@ -243,6 +243,10 @@ impl Sink {
         }
         let (time, known) = self.times(rules, signal, text, ground)?;
         for (index, column) in rules.columns.iter().enumerate() {
+            if let Some(value) = column.double(ground) {
+                self.series[signal].double(index, value);
+                continue;
+            }
             let found = Found::at(column.origin, text, ground);
             match column.cell(found) {
                 Ok((cell, note)) => {

@@ -90,6 +90,8 @@ pub(crate) struct Child {
     pub(crate) position: Option<u64>,
     /// The node it leads to.
     pub(crate) node: usize,
+    /// The slot of that node, if it is nothing but a scalar to keep.
+    pub(crate) scalar: Option<usize>,
     /// Whether there is a record at or below that node.
     pub(crate) walk: bool,
     /// Slots beside this way that records on it need: they are read first.
@@ -145,6 +147,8 @@ pub(crate) struct ColumnPlan {
     pub(crate) nulls: Vec<String>,
     pub(crate) infinite_is_null: bool,
     pub(crate) mismatch_is_null: bool,
+    /// The slot of a double that is what is written, with no text that means null.
+    pub(crate) double: Option<usize>,
 }
 
 /// The type of a column.
@@ -217,6 +221,17 @@ impl SignalPlan {
             if let Origin::Slot(node) = origin {
                 *origin = Origin::Slot(slot_of[*node]);
             }
+        }
+        self.columns.iter_mut().for_each(ColumnPlan::settle);
+    }
+}
+
+impl ColumnPlan {
+    /// Its origin is known now.
+    fn settle(&mut self) {
+        let plain = matches!(self.kind, ValueKind::Float64) && self.linear.is_none() && self.nulls.is_empty();
+        if let (Origin::Slot(slot), true) = (self.origin, plain) {
+            self.double = Some(slot);
         }
     }
 }
@@ -327,6 +342,7 @@ fn compile_column(column: &Column, origin: Origin, kind: ValueKind) -> ColumnPla
         nulls: column.nulls.clone(),
         infinite_is_null: column.infinite == Infinite::Null,
         mismatch_is_null: column.on_mismatch == OnMismatch::Null,
+        double: None,
     }
 }
 

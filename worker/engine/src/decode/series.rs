@@ -81,6 +81,15 @@ impl Series {
         self.columns[column].push(self.time.len(), cell);
     }
 
+    /// Adds the cell of a column of doubles.
+    #[inline]
+    pub(crate) fn double(&mut self, column: usize, value: f64) {
+        match &mut self.columns[column].data {
+            Data::Float(values) => values.push(value),
+            _ => self.cell(column, Cell::Float(value)),
+        }
+    }
+
     /// Completes the observation, whose cells are all there.
     #[inline]
     pub(crate) fn complete(&mut self, time: i64, known: i64) {

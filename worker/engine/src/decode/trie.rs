@@ -51,6 +51,7 @@ impl Trie {
                 quoted: Quoted::new(key),
                 position: position(key),
                 node: new,
+                scalar: None,
                 walk: false,
                 needs: Vec::new(),
                 needed: false,
@@ -134,7 +135,9 @@ impl Trie {
             needs.retain(|slot| inside.contains(slot) && !own.contains(slot));
             needs.sort_unstable();
             needs.dedup();
+            let scalar = self.nodes[below].slot.filter(|_| self.nodes[below].leaf);
             let child = &mut self.nodes[node].children[index];
+            child.scalar = scalar;
             child.walk = !found.is_empty();
             child.needs = needs;
             signals.extend(found);

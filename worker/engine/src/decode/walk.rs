@@ -110,7 +110,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Takes a value that has something below it, or is a record.
     fn branch(&mut self, id: usize) -> Result<(), Stop> {
         let node = &self.plan.nodes[id];
-        self.ground.slots[node.slots.clone()].fill(Token::ABSENT);
+        self.ground.slots[node.slots.clone()].iter_mut().for_each(Token::forget);
         let mut token = Token::new(What::Absent, self.cursor.at, self.cursor.at);
         match self.cursor.byte() {
             Some(b'{') => {
@@ -180,7 +180,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         if !node.children.is_empty() {
             self.cursor.enter()?;
-            self.keys(id)?;
+            if node.passage { self.keys(id)? } else { self.fields(id)? }
         }
         if let Some(values) = values {
             self.cursor.at = start;
@@ -190,44 +190,58 @@ impl<'w, 'a> Walk<'w, 'a> {
         Ok(())
     }
 
-    /// Takes the keys of an object that the node names; moves over the others.
-    fn keys(&mut self, id: usize) -> Result<(), Stop> {
+    /// Takes the keys of an object that the node names, where no records lie below it; moves over the others.
+    fn fields(&mut self, id: usize) -> Result<(), Stop> {
         let node = &self.plan.nodes[id];
-        let (seen, later) = (self.ground.seen.len(), self.ground.later.len());
-        if node.passage {
-            self.ground.seen.resize(seen + node.children.len(), false);
-        }
         let (mut first, mut before) = (true, 0);
         while self.cursor.next(b'}', first)? {
             first = false;
-            let Some(index) = self.child(id, before)? else {
+            let Some(index) = self.child(node, id, before)? else {
                 self.cursor.skip()?;
                 continue;
             };
             before = index + 1;
             let child = &node.children[index];
-            if node.passage {
-                if mem::replace(&mut self.ground.seen[seen + index], true) && !self.exact {
-                    return Err(Stop::Again);
-                }
-                if self.must_wait(child) {
-                    self.put_off(later, index)?;
-                    continue;
-                }
+            match child.scalar {
+                Some(slot) => self.cursor.token(&mut self.ground.slots[slot])?,
+                None => self.visit(child.node)?,
             }
-            self.visit(child.node)?;
         }
-        if node.passage {
-            self.come_back(node, later)?;
-            self.ground.seen.truncate(seen);
+        Ok(())
+    }
+
+    /// The same where records lie below: what they need is read before them, and of the same key the last counts.
+    fn keys(&mut self, id: usize) -> Result<(), Stop> {
+        let node = &self.plan.nodes[id];
+        let (seen, later) = (self.ground.seen.len(), self.ground.later.len());
+        self.ground.seen.resize(seen + node.children.len(), false);
+        let (mut first, mut before) = (true, 0);
+        while self.cursor.next(b'}', first)? {
+            first = false;
+            let Some(index) = self.child(node, id, before)? else {
+                self.cursor.skip()?;
+                continue;
+            };
+            before = index + 1;
+            let child = &node.children[index];
+            if mem::replace(&mut self.ground.seen[seen + index], true) && !self.exact {
+                return Err(Stop::Again);
+            }
+            if self.must_wait(child) {
+                self.put_off(later, index)?;
+            } else {
+                self.visit(child.node)?;
+            }
         }
+        self.come_back(node, later)?;
+        self.ground.seen.truncate(seen);
         Ok(())
     }
 
     /// Takes a key; which child of the node it is. The guess costs one comparison, a new order one search.
     #[inline]
-    fn child(&mut self, id: usize, before: usize) -> Result<Option<usize>, Stop> {
-        let children = &self.plan.nodes[id].children;
+    fn child(&mut self, node: &Node, id: usize, before: usize) -> Result<Option<usize>, Stop> {
+        let children = &node.children;
         let guess = self.ground.guesses[id][before];
         if self.cursor.expect_key(&children[guess].quoted)? {
             return Ok(Some(guess));
