@@ -214,7 +214,7 @@ def told(ours, theirs):
     return f"""## Kernels
 
 10 M rows of 100 robots at 10 Hz, CPU seconds of one core; in brackets how many times ours. Nearest within 50 ms, by robot;
-windows of 42 s, about 420 values. Peers on the same rows, each in its own process, the least of three (DuckDB 1 of what took
+windows of 42 s, about 420 values. Peers on the same rows, each in its own process, the least of three (DuckDB one of what took
 over 20 s). pandas' quantile is left out: it takes minutes.
 
 {section.table(["", "Fleetloom", *PEERS], lines)}
