@@ -99,7 +99,7 @@ impl Reading {
         Self { block_bytes: READ_BYTES_MAX, gap_bytes: 512 << 10, waste_bytes: 8 << 20, parallel: 8 };
     /// For folders and memory: a read costs microseconds, so small blocks share the work evenly among threads. What lies in
     /// small gaps is read ahead by the system anyway.
-    pub const LOCAL: Self = Self { block_bytes: 1 << 20, gap_bytes: 32 << 10, waste_bytes: u64::MAX, parallel: 4 };
+    pub const LOCAL: Self = Self { block_bytes: 256 << 10, gap_bytes: 32 << 10, waste_bytes: u64::MAX, parallel: 4 };
 }
 
 /// Stored bytes behind flat keys.
