@@ -193,14 +193,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Takes the keys of an object that the node names, where no records lie below it; moves over the others.
     fn fields(&mut self, id: usize) -> Result<(), Stop> {
         let node = &self.plan.nodes[id];
-        let (mut first, mut before) = (true, 0);
-        while self.cursor.next(b'}', first)? {
-            first = false;
-            let Some(index) = self.child(node, id, before)? else {
-                self.cursor.skip()?;
-                continue;
-            };
-            before = index + 1;
+        let mut before = None;
+        while let Some(index) = self.next_child(node, id, &mut before)? {
             let child = &node.children[index];
             match child.scalar {
                 Some(slot) => self.cursor.token(&mut self.ground.slots[slot])?,
@@ -215,14 +209,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let node = &self.plan.nodes[id];
         let (seen, later) = (self.ground.seen.len(), self.ground.later.len());
         self.ground.seen.resize(seen + node.children.len(), false);
-        let (mut first, mut before) = (true, 0);
-        while self.cursor.next(b'}', first)? {
-            first = false;
-            let Some(index) = self.child(node, id, before)? else {
-                self.cursor.skip()?;
-                continue;
-            };
-            before = index + 1;
+        let mut before = None;
+        while let Some(index) = self.next_child(node, id, &mut before)? {
             let child = &node.children[index];
             if mem::replace(&mut self.ground.seen[seen + index], true) && !self.exact {
                 return Err(Stop::Again);
@@ -236,6 +224,21 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.come_back(node, later)?;
         self.ground.seen.truncate(seen);
         Ok(())
+    }
+
+    /// Moves to the value of the next key that the node names, over the others; which child it is. `None` at the end of the
+    /// object. `before` is `None` before its first key, then one more than the child that came last, 0 without any.
+    #[inline]
+    fn next_child(&mut self, node: &Node, id: usize, before: &mut Option<usize>) -> Result<Option<usize>, Stop> {
+        while self.cursor.next(b'}', before.is_none())? {
+            let last = *before.get_or_insert(0);
+            if let Some(index) = self.child(node, id, last)? {
+                *before = Some(index + 1);
+                return Ok(Some(index));
+            }
+            self.cursor.skip()?;
+        }
+        Ok(None)
     }
 
     /// Takes a key; which child of the node it is. The guess costs one comparison, a new order one search.
