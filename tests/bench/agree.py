@@ -1,9 +1,9 @@
 """Whether a peer's table says what Fleetloom's does: the same rows, the same matches, the same windows.
 
 A float may differ in its last digits: peers sum up in other orders; a standard deviation in half of its digits, for pandas finds
-5e-8 where all values are the same. Of two observations equally near Fleetloom, pandas and
-DuckDB take the earlier, polars and data.table the later: there a match, and a window that holds it, may differ. Labels are not
-compared: Fleetloom judges them from the time at which all of a row was known, which no peer computes.
+5e-8 where all values are the same. Of two observations equally near polars takes the later, all others the earlier: there a
+match, and a window that holds it, may differ. Labels are not compared: Fleetloom judges them from the time at which all of a row
+was known, which no peer computes.
 """
 
 import numpy as np

@@ -56,6 +56,25 @@ def main():
     bench.run()
 
 
+def archive(program, parent, robots, hours, order="robot"):
+    """The folder of a simulated archive and its pipeline, made once."""
+    folder = parent / f"{robots}x{hours}-{order}"
+    if not (folder / "truth.json").exists():
+        say(f"simulating {robots} robots for {hours} hours, by {order}")
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [program, "simulate", "--robots", robots, "--hours", hours]
+        command += ["--seed", SEED, "--order", order, "--out", folder]
+        subprocess.run([*map(str, command)], check=True)
+    return folder
+
+
+def fleetloom(program, folder, cores=None, threads=None):
+    """A run of the pipeline that lies beside the archive, onto no table."""
+    shutil.rmtree(folder / "result", ignore_errors=True)
+    command = [program, "run", "-f", folder / "fleetloom.yaml"]
+    return measured([*command, *(["--threads", threads] if threads else [])], cores)
+
+
 class Bench:
     """One run of the benchmark."""
 
@@ -80,22 +99,6 @@ class Bench:
                 return False
         return True
 
-    def archive(self, order):
-        """The simulated archive, made once."""
-        words = self.words
-        folder = words.folder / f"{words.robots}x{words.hours}-{order}"
-        if not (folder / "truth.json").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            command = [self.program, "simulate", "--robots", words.robots, "--hours", words.hours]
-            subprocess.run([*map(str, command), "--seed", str(SEED), "--order", order, "--out", str(folder)], check=True)
-        return folder
-
-    def fleetloom(self, folder, cores=None, threads=None):
-        """A run of the pipeline that lies beside the archive, onto no table."""
-        shutil.rmtree(folder / "result", ignore_errors=True)
-        command = [self.program, "run", "-f", folder / "fleetloom.yaml"]
-        return measured([*command, *(["--threads", threads] if threads else [])], cores)
-
     def peer(self, name, folder):
         """A run of a peer."""
         command, ending = self.peers[name]
@@ -105,7 +108,7 @@ class Bench:
 
     def agreed(self, folder):
         """The number of rows, and what each peer took to find them; raises where one finds others."""
-        self.fleetloom(folder)
+        fleetloom(self.program, folder)
         expected = agree.ours(folder / "result")
         tied = agree.ties(expected, documents.times(folder / "archive"))
         took = {}
@@ -123,9 +126,9 @@ class Bench:
         for turn in range(self.words.rounds):
             say(f"round {turn + 1} of {self.words.rounds}")
             runs = {
-                "fleetloom": lambda: self.fleetloom(folders["robot"]),
-                "fleetloom, one core": lambda: self.fleetloom(folders["robot"], {0}, 1),
-                "fleetloom, by time": lambda: self.fleetloom(folders["time"]),
+                "fleetloom": lambda: fleetloom(self.program, folders["robot"]),
+                "fleetloom, one core": lambda: fleetloom(self.program, folders["robot"], {0}, 1),
+                "fleetloom, by time": lambda: fleetloom(self.program, folders["time"]),
             }
             runs |= {name: lambda name=name: self.peer(name, folders["robot"])[0] for name in self.peers if name not in slow}
             for name, run in runs.items():
@@ -133,7 +136,9 @@ class Bench:
         return took | slow
 
     def run(self):
-        folders = {order: self.archive(order) for order in ("robot", "time")}
+        words = self.words
+        made = lambda order: archive(self.program, words.folder, words.robots, words.hours, order)
+        folders = {order: made(order) for order in ("robot", "time")}
         rows, first = self.agreed(folders["robot"])
         took = self.rounds(folders, first)
         text = told(self, rows, took)
