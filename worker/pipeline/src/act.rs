@@ -100,7 +100,7 @@ pub struct Published {
     pub url: String,
     /// The version.
     pub version: u64,
-    /// Its shards.
+    /// Shards of its plan, whatever else the version carries over.
     pub shards: u64,
     /// Those whose reports were there before.
     pub reused: u64,
