@@ -8,7 +8,7 @@ mod scope;
 mod words;
 
 pub(crate) use acts::{CheckArgs, CommitArgs, ExplainArgs, PlanArgs, RunArgs, ShardArgs, Since, SourceArgs, Which};
-pub(crate) use budget::cores;
+pub(crate) use budget::{Budget, cores};
 pub(crate) use query::{Format, QueryArgs};
 pub(crate) use results::{
     DiffArgs, DoctorArgs, HistoryArgs, ReplayArgs, RestoreArgs, Section, ShardName, ShowArgs, TagArgs, TraceArgs,
@@ -211,6 +211,22 @@ The archive is only read; what is written to the result to try it out is removed
     /// Print completions for a shell
     #[command(after_help = "Example:\n  fleetloom completions bash > /etc/bash_completion.d/fleetloom")]
     Completions(CompletionsArgs),
+}
+
+impl Verb {
+    /// What it may take of the machine, where that can be said.
+    pub(crate) fn budget(&self) -> Option<&Budget> {
+        match self {
+            Self::Run(args) => Some(&args.budget),
+            Self::Plan(args) => Some(&args.budget),
+            Self::Shard(args) => Some(&args.budget),
+            Self::Explain(args) => Some(&args.budget),
+            Self::Query(args) => Some(&args.budget),
+            Self::Trace(args) => Some(&args.budget),
+            Self::Replay(args) => Some(&args.budget),
+            _ => None,
+        }
+    }
 }
 
 /// `fleetloom simulate`.

@@ -2,6 +2,7 @@
 //!
 //! `main` reads the command line, calls one verb, prints an error chain once and ends with its exit code.
 
+mod allocator;
 mod analyze;
 mod cli;
 mod command;
@@ -32,7 +33,7 @@ mod words;
 mod work;
 
 use clap::Parser;
-use cli::{Cli, Verb};
+use cli::{Budget, Cli, Verb};
 use console::Console;
 use fault::{Exit, Fault, Result};
 use message::Messages;
@@ -40,11 +41,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
-
-/// Threads hand large buffers to each other and end in waves: the system's allocator keeps what each of them freed apart, and
-/// memory grows with the length of the archive. This one gives it back, as soon as `.cargo/config.toml` says.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+use work::Effort;
 
 /// What every verb is given.
 #[derive(Debug, Clone)]
@@ -97,6 +94,7 @@ const RUN: &str = "FLEETLOOM_RUN";
 
 fn run(cli: &Cli, console: &Console, messages: &Messages) -> Result {
     let _said_in = std::env::var(RUN).ok().map(|run| tracing::error_span!("pod", run).entered());
+    allocator::fit(cli.verb.budget().map_or_else(Effort::default, Budget::effort).memory_bytes);
     let stop = Stop::default();
     stop.listen(console)?;
     let context = Context { console: console.clone(), stop, messages: messages.clone() };
