@@ -287,22 +287,28 @@ impl Attempt<'_> {
         self.work.stop.check()
     }
 
-    /// The members whose stamps are near the shard's span and context.
+    /// The members of its robots whose stamps are near the shard's span and context.
     fn walk(&self) -> Walk<'_> {
         let sight = sight(self.work.pipeline());
         // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
         let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
         let after_ns = sight.lateness_ns.saturating_add(1);
         let stamps = sight.context(self.shard.part.span).widen(before_ns, after_ns);
-        Walk::around(self.work, self.sources, stamps)
+        Walk::around(self.work, self.sources, stamps, self.shard.part.bucket)
     }
 
     /// The next members that the shard reads, in archive order; may be none of a list's.
     fn next(&self, walk: &mut Walk<'_>) -> Result<Option<Vec<Pick>>, Fault> {
         let sight = sight(self.work.pipeline());
         let told = robots_known(&self.work.pipeline().archive);
+        // Neighbours often have the same robot.
+        let mut last: Option<(Option<Arc<str>>, Option<u64>)> = None;
+        let mut hash = |member: &Member| match &last {
+            Some((robot, hash)) if *robot == member.robot => *hash,
+            _ => last.insert((member.robot.clone(), robot(self.work, member))).1,
+        };
         let pick = |member: Member| {
-            let hash = robot(self.work, &member);
+            let hash = hash(&member);
             let role = self.shard.part.role(sight, member.stamp, hash)?;
             let reads = |(_, part): &&(Turn, Part)| part.role(sight, member.stamp, hash).is_some();
             let until = self.later.iter().rfind(reads).map_or(0, |(turn, _)| *turn);

@@ -14,12 +14,13 @@ use archive::store::Object;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing, Stamp};
-use pipeline::plan::{Cell, Cells, Plan, digest, robots_known};
+use pipeline::pipeline::RobotFilter;
+use pipeline::plan::{Bucket, Cell, Cells, Plan, digest, robot_hash, robots_known};
 use pipeline::time::Span;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use table::layout;
-use table::members::{MembersReader, MembersWriter, Wanted};
+use table::members::{MembersReader, MembersWriter, Robots, Wanted};
 use table::sources::{Patterns, SourceObject, read_sources, write_sources};
 
 /// The objects of one source version, where their member lists lie, and the lists in short.
@@ -227,7 +228,7 @@ pub(super) async fn member_list(
         let mut members = Members::open(Arc::clone(&work.source), &work.pipeline().archive, number, object).await?;
         return Ok(members.next().await?.unwrap_or_default());
     }
-    let wanted = Wanted { stamps: Some(stamps) };
+    let wanted = Wanted { stamps: Some(stamps), robots: None };
     let mut held = Vec::new();
     if let Some(mut list) = MembersReader::open(&work.result, &sources.lists[index], number, wanted).await? {
         while let Some(members) = list.next().await? {
@@ -237,31 +238,42 @@ pub(super) async fn member_list(
     Ok(held)
 }
 
-/// Whether a member may hold observations of robots that take part. Its name can only say no where it tells the robot.
-fn takes_part(work: &Work, member: &Member) -> bool {
+/// The robots of a bucket that take part, as far as members' names tell; `None`: all. A member that tells none may hold any:
+/// it takes part, with the first of them.
+fn robots(work: &Work, bucket: Bucket) -> Option<Robots> {
     let pipeline = work.pipeline();
-    !robots_known(&pipeline.archive) || member.robot.as_deref().is_none_or(|robot| pipeline.robots.accepts(robot))
+    let all = bucket == Bucket::ALL && pipeline.robots == RobotFilter::default();
+    if all || !robots_known(&pipeline.archive) {
+        return None;
+    }
+    let filter = pipeline.robots.clone();
+    Some(Arc::new(move |robot: Option<&str>| match robot {
+        Some(robot) => filter.accepts(robot) && bucket.holds(robot_hash(robot)),
+        None => bucket.holds(0),
+    }))
 }
 
 /// The members of a source version in archive order, chunk by chunk.
 pub(crate) struct Walk<'w> {
     work: &'w Work,
     sources: &'w Sources,
-    stamps: Option<Span>,
+    wanted: Wanted,
     objects: Box<dyn Iterator<Item = usize> + Send + 'w>,
     reader: Option<MembersReader>,
 }
 
 impl<'w> Walk<'w> {
-    /// Members whose stamp meets `stamps`, and those without a stamp.
-    pub(crate) fn around(work: &'w Work, sources: &'w Sources, stamps: Span) -> Self {
-        let objects = Box::new(0..sources.objects.len());
-        Self { work, sources, stamps: Some(stamps), objects, reader: None }
+    /// Members of a bucket's robots whose stamp meets `stamps`, and those without robot or stamp. Of an object that is a member
+    /// itself the stamp is not looked at.
+    pub(crate) fn around(work: &'w Work, sources: &'w Sources, stamps: Span, bucket: Bucket) -> Self {
+        let wanted = Wanted { stamps: Some(stamps), robots: robots(work, bucket) };
+        Self { work, sources, wanted, objects: Box::new(0..sources.objects.len()), reader: None }
     }
 
     /// All members of some objects.
     pub(crate) fn of(work: &'w Work, sources: &'w Sources, objects: BTreeSet<usize>) -> Self {
-        Self { work, sources, stamps: None, objects: Box::new(objects.into_iter()), reader: None }
+        let wanted = Wanted { stamps: None, robots: robots(work, Bucket::ALL) };
+        Self { work, sources, wanted, objects: Box::new(objects.into_iter()), reader: None }
     }
 
     /// The next members that take part, all of one object; `None` after the last.
@@ -269,39 +281,39 @@ impl<'w> Walk<'w> {
         loop {
             self.work.stop.check()?;
             if let Some(reader) = &mut self.reader {
-                if let Some(members) = reader.next_where(|member| takes_part(self.work, member)).await? {
+                if let Some(members) = reader.next().await? {
                     return Ok(Some(members));
                 }
                 self.reader = None;
             }
             let Some(index) = self.objects.next() else { return Ok(None) };
-            let object = &self.sources.objects[index];
-            if let Some(mut members) = self.open(index, object).await? {
-                members.retain(|member| takes_part(self.work, member));
-                if !members.is_empty() {
-                    return Ok(Some(members));
-                }
+            let number = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
+            if self.work.pipeline().archive.members.is_some() {
+                self.reader = Some(self.list(index, number).await?);
+            } else if let Some(members) = self.plain(index, number).await? {
+                return Ok(Some(members));
             }
         }
     }
 
-    /// Opens the list of an object; a plain object's member is given at once.
-    async fn open(&mut self, index: usize, object: &Object) -> Result<Option<Vec<Member>>, Fault> {
-        let number = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
-        if self.work.pipeline().archive.members.is_none() {
-            let source = Arc::clone(&self.work.source);
-            let mut members = Members::open(source, &self.work.pipeline().archive, number, object).await?;
-            let members = members.next().await?.unwrap_or_default();
-            let members: Vec<Member> = members.into_iter().filter(|member| takes_part(self.work, member)).collect();
-            return Ok((!members.is_empty()).then_some(members));
+    /// An object that is a member itself.
+    async fn plain(&self, index: usize, number: u32) -> Result<Option<Vec<Member>>, Fault> {
+        let (source, object) = (Arc::clone(&self.work.source), &self.sources.objects[index]);
+        let mut members = Members::open(source, &self.work.pipeline().archive, number, object).await?;
+        let mut members = members.next().await?.unwrap_or_default();
+        if let Some(wants) = &self.wanted.robots {
+            members.retain(|member| wants(member.robot.as_deref()));
         }
+        Ok((!members.is_empty()).then_some(members))
+    }
+
+    /// The list of an object.
+    async fn list(&self, index: usize, number: u32) -> Result<MembersReader, Fault> {
         let list = &self.sources.lists[index];
-        let wanted = Wanted { stamps: self.stamps };
-        let reader = MembersReader::open(&self.work.result, list, number, wanted).await?;
-        let gone = || {
-            Fault::request(format!("{}: the member list of {} is gone; run again", layout::members(list), object.key))
-        };
-        self.reader = Some(reader.ok_or_else(gone)?);
-        Ok(None)
+        let reader = MembersReader::open(&self.work.result, list, number, self.wanted.clone()).await?;
+        reader.ok_or_else(|| {
+            let (list, key) = (layout::members(list), &self.sources.objects[index].key);
+            Fault::request(format!("{list}: the member list of {key} is gone; run again"))
+        })
     }
 }

@@ -1,7 +1,8 @@
 //! Member lists: what one state of an object holds, written once per state and read by every later plan and shard.
 //!
 //! Streamed both ways: a day of 365 robots has 6.3 million members, and its list is never held whole. A reader that wants a
-//! span of time skips the row groups whose stamps all lie outside.
+//! span of time skips the row groups whose stamps all lie outside; of the others it decodes robots and stamps first, and the
+//! rest only where those are wanted: each of a day's shards wants a few robots of all.
 
 use crate::columns::text;
 use crate::error::{TableError, placed};
@@ -10,13 +11,18 @@ use crate::object::ParquetObject;
 use crate::upload::{Layout, ParquetUpload};
 use archive::store::{Store, StoreError};
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array,
+    UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use futures::TryStreamExt;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
+use parquet::schema::types::SchemaDescriptor;
 use pipeline::member::{Member, Packing, Stamp};
 use pipeline::time::{DAY_NS, Day, Span};
 use std::sync::{Arc, LazyLock};
@@ -32,7 +38,9 @@ const STORED: u16 = 0;
 /// Zip's number for raw deflate.
 const DEFLATED: u16 = 8;
 
-/// Position of the stamp as an instant, in [`SCHEMA`].
+/// Position of the robot's name in [`SCHEMA`].
+const ROBOT: usize = 2;
+/// Position of the stamp as an instant.
 const STAMP_NS: usize = 3;
 /// Position of the stamp as a day.
 const STAMP_DAY: usize = 4;
@@ -85,11 +93,16 @@ impl MembersWriter {
     }
 }
 
+/// Says whether a robot's members are wanted; `None` is a member whose name tells no robot.
+pub type Robots = Arc<dyn Fn(Option<&str>) -> bool + Send + Sync>;
+
 /// Which members a reader gives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Wanted {
     /// Only members whose stamp (or day) meets this span, and those without a stamp; `None`: all.
     pub stamps: Option<Span>,
+    /// Only members of such robots; `None`: of all.
+    pub robots: Option<Robots>,
 }
 
 /// Reads a member list chunk by chunk, in archive order.
@@ -97,7 +110,6 @@ pub struct MembersReader {
     /// What errors call it.
     place: String,
     object: u32,
-    wanted: Wanted,
     chunks: ParquetRecordBatchStream<ParquetObject>,
     robot: Option<Arc<str>>,
 }
@@ -119,9 +131,11 @@ impl MembersReader {
         let reader = list.reader(SchemaRef::clone(&SCHEMA)).await?;
         let groups = reader.metadata().row_groups().iter().enumerate();
         let groups = groups.filter(|(_, group)| wanted.may_hold(group)).map(|(index, _)| index).collect();
-        let chunks = reader.with_row_groups(groups).with_batch_size(CHUNK_MEMBERS).build();
-        let chunks = chunks.map_err(|error| TableError::reading(&place, error))?;
-        Ok(Some(Self { place, object, wanted, chunks, robot: None }))
+        let filter = wanted.filter(reader.parquet_schema());
+        let reader = reader.with_row_groups(groups).with_batch_size(CHUNK_MEMBERS);
+        let reader = if let Some(filter) = filter { reader.with_row_filter(filter) } else { reader };
+        let chunks = reader.build().map_err(|error| TableError::reading(&place, error))?;
+        Ok(Some(Self { place, object, chunks, robot: None }))
     }
 
     /// How many members the list holds where nothing is left out, and their stored bytes.
@@ -136,21 +150,12 @@ impl MembersReader {
 
     /// The next members; never an empty chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Member>>, TableError> {
-        self.next_where(|_| true).await
-    }
-
-    /// The next members that `keep` holds for; never an empty chunk; `None` at the end.
-    pub async fn next_where(&mut self, keep: impl Fn(&Member) -> bool) -> Result<Option<Vec<Member>>, TableError> {
         while let Some(batch) = self.chunks.try_next().await.map_err(|error| TableError::reading(&self.place, error))? {
             let columns = Columns::of(&batch).ok_or_else(|| self.malformed())?;
             let mut members = Vec::with_capacity(batch.num_rows());
-            let wanted = self.wanted;
-            for row in (0..batch.num_rows()).filter(|row| wanted.holds(columns.stamp(*row))) {
-                let robot = columns.robot(row).map(|robot| self.shared(robot));
-                let member = Member { object: self.object, robot, ..columns.member(row) };
-                if keep(&member) {
-                    members.push(member);
-                }
+            for row in 0..batch.num_rows() {
+                let robot = columns.whose.robot(row).map(|robot| self.shared(robot));
+                members.push(Member { object: self.object, robot, ..columns.member(row) });
             }
             if !members.is_empty() {
                 return Ok(Some(members));
@@ -172,37 +177,19 @@ impl MembersReader {
     }
 }
 
-/// The columns of a chunk.
-struct Columns<'a> {
-    position: &'a UInt64Array,
-    name: &'a StringArray,
+/// The columns of a chunk that say whose members they are, and when.
+struct Whose<'a> {
     robot: &'a StringArray,
     stamp_ns: &'a Int64Array,
     stamp_day: &'a Date32Array,
-    offset: &'a UInt64Array,
-    stored_bytes: &'a UInt64Array,
-    unpacked_bytes: &'a UInt64Array,
-    crc32: &'a UInt32Array,
-    packing: &'a UInt16Array,
 }
 
-impl<'a> Columns<'a> {
-    /// `None` when a column that each member has is null somewhere.
-    fn of(batch: &'a RecordBatch) -> Option<Self> {
-        let column = |index: usize| batch.column(index);
-        let whole = [0, 1, 5, 6, 7, 9].into_iter().all(|index| column(index).null_count() == 0);
-        whole.then_some(())?;
+impl<'a> Whose<'a> {
+    fn of([robot, stamp_ns, stamp_day]: [&'a ArrayRef; 3]) -> Option<Self> {
         Some(Self {
-            position: column(0).as_primitive_opt()?,
-            name: column(1).as_string_opt()?,
-            robot: column(2).as_string_opt()?,
-            stamp_ns: column(STAMP_NS).as_primitive_opt()?,
-            stamp_day: column(STAMP_DAY).as_primitive_opt()?,
-            offset: column(5).as_primitive_opt()?,
-            stored_bytes: column(6).as_primitive_opt()?,
-            unpacked_bytes: column(7).as_primitive_opt()?,
-            crc32: column(8).as_primitive_opt()?,
-            packing: column(9).as_primitive_opt()?,
+            robot: robot.as_string_opt()?,
+            stamp_ns: stamp_ns.as_primitive_opt()?,
+            stamp_day: stamp_day.as_primitive_opt()?,
         })
     }
 
@@ -219,6 +206,37 @@ impl<'a> Columns<'a> {
     fn robot(&self, row: usize) -> Option<&'a str> {
         self.robot.is_valid(row).then(|| self.robot.value(row))
     }
+}
+
+/// The columns of a chunk.
+struct Columns<'a> {
+    position: &'a UInt64Array,
+    name: &'a StringArray,
+    whose: Whose<'a>,
+    offset: &'a UInt64Array,
+    stored_bytes: &'a UInt64Array,
+    unpacked_bytes: &'a UInt64Array,
+    crc32: &'a UInt32Array,
+    packing: &'a UInt16Array,
+}
+
+impl<'a> Columns<'a> {
+    /// `None` when a column that each member has is null somewhere.
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let column = |index: usize| batch.column(index);
+        let whole = [0, 1, 5, 6, 7, 9].into_iter().all(|index| column(index).null_count() == 0);
+        whole.then_some(())?;
+        Some(Self {
+            position: column(0).as_primitive_opt()?,
+            name: column(1).as_string_opt()?,
+            whose: Whose::of([ROBOT, STAMP_NS, STAMP_DAY].map(column))?,
+            offset: column(5).as_primitive_opt()?,
+            stored_bytes: column(6).as_primitive_opt()?,
+            unpacked_bytes: column(7).as_primitive_opt()?,
+            crc32: column(8).as_primitive_opt()?,
+            packing: column(9).as_primitive_opt()?,
+        })
+    }
 
     /// The member at a row, but for its object and robot.
     fn member(&self, row: usize) -> Member {
@@ -227,7 +245,7 @@ impl<'a> Columns<'a> {
             position: self.position.value(row),
             name: self.name.value(row).to_owned(),
             robot: None,
-            stamp: self.stamp(row),
+            stamp: self.whose.stamp(row),
             offset: self.offset.value(row),
             stored_bytes: self.stored_bytes.value(row),
             unpacked_bytes: self.unpacked_bytes.value(row),
@@ -238,7 +256,37 @@ impl<'a> Columns<'a> {
 }
 
 impl Wanted {
-    fn holds(self, stamp: Stamp) -> bool {
+    /// Looks at robots and stamps; what else a member has is decoded only where they are wanted.
+    fn filter(&self, schema: &SchemaDescriptor) -> Option<RowFilter> {
+        if self.stamps.is_none() && self.robots.is_none() {
+            return None;
+        }
+        let wanted = self.clone();
+        let holds = move |batch: RecordBatch| {
+            let whose = Whose::of([batch.column(0), batch.column(1), batch.column(2)]);
+            let whose = whose.ok_or_else(|| ArrowError::SchemaError("not a list of members".to_owned()))?;
+            Ok(wanted.rows(&whose))
+        };
+        let columns = ProjectionMask::leaves(schema, [ROBOT, STAMP_NS, STAMP_DAY]);
+        Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(columns, holds))]))
+    }
+
+    /// Of each row, whether its member is wanted. Neighbours often have the same robot, which is asked about once.
+    fn rows(&self, whose: &Whose<'_>) -> BooleanArray {
+        let mut last: Option<(Option<&str>, bool)> = None;
+        let mut robot = |row| {
+            let Some(robots) = &self.robots else { return true };
+            let robot = whose.robot(row);
+            match last {
+                Some((before, wanted)) if before == robot => wanted,
+                _ => last.insert((robot, robots(robot))).1,
+            }
+        };
+        let rows = 0..whose.robot.len();
+        rows.map(|row| Some(self.holds(whose.stamp(row)) && robot(row))).collect()
+    }
+
+    fn holds(&self, stamp: Stamp) -> bool {
         let Some(span) = self.stamps else { return true };
         match stamp {
             Stamp::At(ns) => meets(span, ns, ns),
@@ -248,7 +296,7 @@ impl Wanted {
     }
 
     /// Whether a row group may hold a wanted member, from its statistics.
-    fn may_hold(self, group: &RowGroupMetaData) -> bool {
+    fn may_hold(&self, group: &RowGroupMetaData) -> bool {
         let Some(span) = self.stamps else { return true };
         let (Some(instants), Some(days)) = (Stamps::of(group, STAMP_NS), Stamps::of(group, STAMP_DAY)) else {
             return true;
@@ -309,7 +357,7 @@ fn method(packing: Packing) -> u16 {
     }
 }
 
-fn encode(members: &[Member]) -> Result<RecordBatch, arrow::error::ArrowError> {
+fn encode(members: &[Member]) -> Result<RecordBatch, ArrowError> {
     let all = || members.iter();
     let instant = |member: &Member| match member.stamp {
         Stamp::At(ns) => Some(ns),
@@ -373,7 +421,7 @@ mod tests {
     }
 
     fn wanted(from_ns: i64, to_ns: i64) -> Wanted {
-        Wanted { stamps: Some(Span { from_ns, to_ns }) }
+        Wanted { stamps: Some(Span { from_ns, to_ns }), robots: None }
     }
 
     #[tokio::test]
@@ -400,9 +448,6 @@ mod tests {
         let found = reader.next().await.unwrap().unwrap();
         assert_eq!(found, members[70_000..70_003]);
         assert!(reader.next().await.unwrap().is_none());
-        let even = |member: &Member| member.position.is_multiple_of(2);
-        let mut reader = MembersReader::open(&store, "c", 4, wanted(10, 14)).await.unwrap().unwrap();
-        assert_eq!(reader.next_where(even).await.unwrap().unwrap().len(), 2);
         assert!(
             MembersReader::open(&store, "c", 4, wanted(200_000, 200_001))
                 .await
@@ -413,6 +458,25 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+    }
+
+    #[tokio::test]
+    async fn some_robots_are_read_without_the_rest_wherever_their_members_lie() {
+        let store = memory();
+        let stamps = |n: u64| [Stamp::At(i64::try_from(n).unwrap()), Stamp::Absent][usize::from(n.is_multiple_of(9))];
+        let members: Vec<Member> = (0..150_000).map(|n| member(n, stamps(n))).collect();
+        write(&store, &members, 10_000).await;
+        let robots = [Some("r3"), Some("r70"), Some("r149"), None];
+        for some in [&robots[..], &robots[..1], &robots[3..], &[]] {
+            let chosen = some.to_vec();
+            let robots: Robots = Arc::new(move |robot| chosen.contains(&robot));
+            let stamps = Some(Span { from_ns: 3_500, to_ns: 149_001 });
+            let reader = MembersReader::open(&store, "c", 4, Wanted { stamps, robots: Some(robots) }).await.unwrap();
+            let within = |stamp| !matches!(stamp, Stamp::At(ns) if !(3_500..149_001).contains(&ns));
+            let wanted = |member: &&Member| some.contains(&member.robot.as_deref()) && within(member.stamp);
+            let expected: Vec<Member> = members.iter().filter(wanted).cloned().collect();
+            assert_eq!(all(reader).await, expected);
+        }
     }
 
     #[tokio::test]
