@@ -51,6 +51,12 @@ impl<'a> Found<'a> {
             Origin::Index(walk) => ground.frames.get(walk).map_or(&Token::ABSENT, |frame| &frame.index),
             Origin::Nowhere => &Token::ABSENT,
         };
+        Self::of(token, text)
+    }
+
+    /// What a token says.
+    #[inline]
+    pub(crate) fn of(token: &'a Token, text: &'a str) -> Self {
         match token.what {
             What::Absent | What::Null => Self::Nothing,
             What::Blocked => Self::Blocked,

@@ -215,6 +215,8 @@ fn document() -> BoxedStrategy<Json> {
         (8, "poses", poses()),
         (5, "robots", robots()),
         (5, "signals", tall()),
+        (7, "plain", poses()),
+        (3, "single", mostly(pose())),
         (8, "agentId", agent.boxed()),
         (5, "mode", mostly(object(vec![(7, "name", name.boxed()), (2, "other", anything().boxed())]))),
         (3, "v", mostly(vec(anything(), 0..3).prop_map(Json::Array))),
@@ -304,10 +306,14 @@ fn words(format: Format, bend: u8) -> Archive {
         signal("tall", "/signals/*", "document:/ts", &["x", "key:string=@key", "i:int64=@index"]),
         signal("whole", "", "/ts", &["mode:string=/mode/name", "v:bool=/v/0", "n:int64=/robots/0/id"]),
         signal("bare", "/v[*]", "../ts", &["v:string="]),
+        signal("plain", "/plain[*]", "/ts", &["x", "y:int64", "key:string", "extra:bool"]),
+        signal("single", "/single", "/ts", &["x", "key:ms", "y"]),
     ];
     let known = place("/known", &signals[0].at);
-    signals[0].clocks.push(Clock { name: "known".into(), place: known, unit: TimeUnit::Millis });
-    signals[0].known_clock = Some(1);
+    for index in [0, 8] {
+        signals[index].clocks.push(Clock { name: "known".into(), place: known.clone(), unit: TimeUnit::Millis });
+        signals[index].known_clock = Some(1);
+    }
     let key = place("@key", &signals[5].at);
     signals[5].matches.push((key, "speed".into()));
     let key = place("/key", &signals[1].at);
@@ -327,7 +333,7 @@ fn words(format: Format, bend: u8) -> Archive {
     archive.format = format;
     archive.covers_ns = 5_000_000_000;
     archive.limits.depth_max = 7;
-    archive.limits.records_max = 12;
+    archive.limits.records_max = 16;
     archive
 }
 
@@ -371,6 +377,13 @@ fn balances(decoded: &Decoded, archive: &Archive) {
 fn cases() -> u32 {
     let said = std::env::var("PROPTEST_CASES").ok();
     said.and_then(|cases| cases.parse().ok()).unwrap_or(6_000)
+}
+
+#[test]
+fn two_of_the_signals_are_plain_and_have_a_lane() {
+    let plan = Plan::new(&words(Format::Json, 0)).unwrap();
+    let with_lane = plan.nodes.iter().filter(|node| node.lane.is_some()).flat_map(|node| &node.records);
+    assert_eq!(with_lane.map(|signal| plan.signals[*signal].name.as_str()).collect::<Vec<_>>(), ["plain", "single"]);
 }
 
 proptest! {

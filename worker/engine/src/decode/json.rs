@@ -255,7 +255,7 @@ impl<'a> Cursor<'a> {
 
     /// Takes a string.
     #[inline]
-    fn string(&mut self) -> Result<Key, Stop> {
+    pub(crate) fn string(&mut self) -> Result<Key, Stop> {
         if self.byte() != Some(b'"') {
             return Err(self.wrong());
         }
@@ -282,13 +282,20 @@ impl<'a> Cursor<'a> {
             Some(b'f') => self.literal("false", What::False)?,
             Some(b'n') => self.literal("null", What::Null)?,
             Some(_) => {
-                let scanned = into.number.scan(&self.text.as_bytes()[self.at..]);
-                self.at += scanned.map_err(|at| Stop::NotJson(self.at + at))?;
+                self.number(&mut into.number)?;
                 What::Number
             }
             None => return Err(self.wrong()),
         };
         into.end = self.at;
+        Ok(())
+    }
+
+    /// Takes a number.
+    #[inline]
+    pub(crate) fn number(&mut self, into: &mut Number) -> Result<(), Stop> {
+        let scanned = into.scan(&self.text.as_bytes()[self.at..]);
+        self.at += scanned.map_err(|at| Stop::NotJson(self.at + at))?;
         Ok(())
     }
 

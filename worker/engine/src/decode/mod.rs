@@ -16,6 +16,7 @@ mod differential;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod json;
+mod lane;
 mod number;
 mod observe;
 #[cfg(test)]

@@ -109,7 +109,8 @@ impl Context {
     }
 
     /// How far outside the window an observation lies, ns; 0 inside.
-    fn late_by(&self, time: i64, known: i64) -> u64 {
+    #[inline]
+    pub(crate) fn late_by(&self, time: i64, known: i64) -> u64 {
         let outside = if time < self.from_ns {
             self.from_ns.abs_diff(time)
         } else if time > self.to_ns {
@@ -197,6 +198,23 @@ impl Sink {
             return false;
         }
         true
+    }
+
+    /// Whether one more record may be counted.
+    #[inline]
+    pub(crate) fn has_room(&self, plan: &Plan) -> bool {
+        self.pending.records < plan.limits.records_max
+    }
+
+    /// A record whose cells are all in its series has become an observation.
+    #[inline]
+    pub(crate) fn observed(&mut self, signal: usize, time: i64, known: i64) {
+        let count = &mut self.pending.counts[signal];
+        self.series[signal].complete(time, known);
+        self.series[signal].name_record(count.met);
+        count.met += 1;
+        count.read += 1;
+        self.pending.records += 1;
     }
 
     /// A record of a signal has ended: makes it an observation, or refuses it.

@@ -10,6 +10,7 @@
 
 use super::clock::ClockUnit;
 use super::json::Quoted;
+use super::lane::Lane;
 use super::trie::{Branch, Trie};
 use pipeline::archive::{Archive, Column, ColumnKind, Limits, RobotRule, Signal, TextRule};
 use pipeline::pointer::{Place, Step};
@@ -65,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) values: Option<usize>,
     /// Signals of which this value is a record.
     pub(crate) records: Vec<usize>,
+    /// The short way, if its records are plain.
+    pub(crate) lane: Option<Lane>,
     /// Nothing but a scalar to keep.
     pub(crate) leaf: bool,
     /// Whether a key led here: then null is as good as absent, also for a record.
@@ -174,9 +177,13 @@ impl Plan {
             signals.push(compile(&mut trie, index, signal)?);
         }
         let wanted: Vec<Vec<usize>> = signals.iter().map(SignalPlan::branches).collect();
-        let (nodes, slot_of) = trie.finish(&wanted);
+        let (mut nodes, slot_of) = trie.finish(&wanted);
         for signal in &mut signals {
             signal.settle(&slot_of);
+        }
+        let robot_slot = robot.map(|node| slot_of[node]);
+        for node in &mut nodes {
+            node.lane = Lane::of(node, &signals, robot_slot);
         }
         Ok(Self {
             format: archive.format,
@@ -184,7 +191,7 @@ impl Plan {
             lateness_ns: archive.lateness_ns,
             covers_ns: archive.covers_ns,
             robot: archive.robot.clone(),
-            robot_slot: robot.map(|node| slot_of[node]),
+            robot_slot,
             slots: nodes.first().map_or(0, |root| root.slots.end),
             nodes,
             signals,

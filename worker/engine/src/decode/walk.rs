@@ -100,6 +100,19 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Takes the value at the cursor as what the node says.
     #[inline]
     fn visit(&mut self, id: usize) -> Result<(), Stop> {
+        if self.plain(id) { Ok(()) } else { self.value(id) }
+    }
+
+    /// Takes the record at the cursor, if it is a plain one.
+    #[inline]
+    fn plain(&mut self, id: usize) -> bool {
+        let plan = self.plan;
+        plan.nodes[id].lane.as_ref().is_some_and(|lane| !self.gather && lane.take(id, self))
+    }
+
+    /// Takes any value.
+    #[inline]
+    fn value(&mut self, id: usize) -> Result<(), Stop> {
         let node = &self.plan.nodes[id];
         if let (true, Some(slot)) = (node.leaf, node.slot) {
             return self.cursor.token(&mut self.ground.slots[slot]);
@@ -229,7 +242,12 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Moves to the value of the next key that the node names, over the others; which child it is. `None` at the end of the
     /// object. `before` is `None` before its first key, then one more than the child that came last, 0 without any.
     #[inline]
-    fn next_child(&mut self, node: &Node, id: usize, before: &mut Option<usize>) -> Result<Option<usize>, Stop> {
+    pub(crate) fn next_child(
+        &mut self,
+        node: &Node,
+        id: usize,
+        before: &mut Option<usize>,
+    ) -> Result<Option<usize>, Stop> {
         while self.cursor.next(b'}', before.is_none())? {
             let last = *before.get_or_insert(0);
             if let Some(index) = self.child(node, id, last)? {
@@ -350,8 +368,11 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Takes one walked element.
     #[inline]
     fn element(&mut self, below: usize, frame: Frame) -> Result<(), Stop> {
+        if self.plain(below) {
+            return Ok(());
+        }
         self.ground.frames.push(frame);
-        self.visit(below)?;
+        self.value(below)?;
         self.ground.frames.pop();
         Ok(())
     }
