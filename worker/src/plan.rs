@@ -23,6 +23,7 @@ use pipeline::plan::{Facts, Plan, member_robot, plan as decide, robots_known};
 use pipeline::spec::Recompute;
 use pipeline::time::MILLI_NS;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use table::estimate::{Estimate, estimate, write_estimate};
 use table::layout;
 use table::report::read_reports;
@@ -167,9 +168,28 @@ fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) ->
     Ok(())
 }
 
-/// The hash of a member's robot where shards are cut by robot; a member that tells none is with the first of them.
-pub(crate) fn robot(work: &Work, member: &Member) -> Option<u64> {
-    robots_known(&work.pipeline().archive).then(|| member_robot(member).unwrap_or_default())
+/// The hashes of members' robots where shards are cut by robot; a member that tells none is with the first of them. Neighbours
+/// often have the same robot, whose hash is taken once.
+#[derive(Debug)]
+pub(crate) struct RobotHashes {
+    known: bool,
+    last: Option<(Option<Arc<str>>, u64)>,
+}
+
+impl RobotHashes {
+    /// For the members of an archive.
+    pub(crate) fn new(work: &Work) -> Self {
+        Self { known: robots_known(&work.pipeline().archive), last: None }
+    }
+
+    /// That of a member's robot.
+    pub(crate) fn of(&mut self, member: &Member) -> Option<u64> {
+        let hash = match &self.last {
+            Some((robot, hash)) if *robot == member.robot => *hash,
+            _ => self.last.insert((member.robot.clone(), member_robot(member).unwrap_or_default())).1,
+        };
+        self.known.then_some(hash)
+    }
 }
 
 /// The days of the pipeline's range that the run asks for.

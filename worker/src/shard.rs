@@ -18,7 +18,7 @@ pub(crate) use observe::{Observations, observe};
 pub(crate) use scan::{Cuts, Scanned, Traces, cuts, scan};
 
 use crate::fault::{Exit, Fault};
-use crate::plan::{Sources, Walk, robot};
+use crate::plan::{RobotHashes, Sources, Walk};
 use crate::work::{Work, now_ms};
 use archive::store::Store;
 use carry::{Carry, Turn};
@@ -301,14 +301,9 @@ impl Attempt<'_> {
     fn next(&self, walk: &mut Walk<'_>) -> Result<Option<Vec<Pick>>, Fault> {
         let sight = sight(self.work.pipeline());
         let told = robots_known(&self.work.pipeline().archive);
-        // Neighbours often have the same robot.
-        let mut last: Option<(Option<Arc<str>>, Option<u64>)> = None;
-        let mut hash = |member: &Member| match &last {
-            Some((robot, hash)) if *robot == member.robot => *hash,
-            _ => last.insert((member.robot.clone(), robot(self.work, member))).1,
-        };
+        let mut robots = RobotHashes::new(self.work);
         let pick = |member: Member| {
-            let hash = hash(&member);
+            let hash = robots.of(&member);
             let role = self.shard.part.role(sight, member.stamp, hash)?;
             let reads = |(_, part): &&(Turn, Part)| part.role(sight, member.stamp, hash).is_some();
             let until = self.later.iter().rfind(reads).map_or(0, |(turn, _)| *turn);

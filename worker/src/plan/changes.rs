@@ -3,7 +3,7 @@
 //! Only cells that differ are opened, and only so many: a reason that names three members is worth a few reads, not thousands.
 //! Where the old list is gone, or too much changed, the reason says how many members there were and are.
 
-use super::robot;
+use super::RobotHashes;
 use super::sources::{self, Sources, member_list};
 use crate::fault::Fault;
 use crate::work::Work;
@@ -45,11 +45,12 @@ pub(super) async fn name(work: &Work, plan: &mut Plan, sources: &Sources, before
         new_outline: Outline::new(sight, sources.cells()),
         compared: HashMap::new(),
     };
+    let mut robots = RobotHashes::new(work);
     for shard in &mut plan.shards {
         let State::Stale(reason) = &mut shard.state else { continue };
         let Some(changes) = reason.changes_mut() else { continue };
         for change in comparing.part(&shard.part).await?.iter().flat_map(|cell| cell.iter()) {
-            if shard.part.role(sight, change.member.stamp, robot(work, &change.member)).is_some() {
+            if shard.part.role(sight, change.member.stamp, robots.of(&change.member)).is_some() {
                 changes.add(&change.text);
             }
         }

@@ -6,7 +6,7 @@
 //! days as before ─► parts of the base's plan ──────────────────┴─► inputs: of the base's plan, else a draft of what is near
 //! ```
 
-use super::robot;
+use super::RobotHashes;
 use super::sources::{Sources, Walk};
 use crate::fault::Fault;
 use crate::work::Work;
@@ -105,10 +105,11 @@ impl Drafting<'_> {
     /// The members of some objects, as far as they are wanted.
     async fn survey(&self, objects: BTreeSet<usize>, wanted: impl Fn(Stamp) -> bool) -> Result<Survey, Fault> {
         let mut survey = Survey::new(self.sight, robots_known(&self.work.pipeline().archive));
+        let mut robots = RobotHashes::new(self.work);
         let mut walk = Walk::of(self.work, self.sources, objects);
         while let Some(members) = walk.next().await? {
             let members = members.iter().filter(|member| wanted(member.stamp));
-            members.for_each(|member| survey.add(member, robot(self.work, member)));
+            members.for_each(|member| survey.add(member, robots.of(member)));
         }
         Ok(survey)
     }
@@ -132,11 +133,12 @@ impl Drafting<'_> {
     async fn read(&self, parts: Vec<Part>) -> Result<Vec<(Part, Inputs)>, Fault> {
         let objects = self.outline.objects_near(&parts);
         let mut draft = Draft::new(self.sight, parts);
+        let mut robots = RobotHashes::new(self.work);
         let mut walk = Walk::of(self.work, self.sources, objects);
         while let Some(members) = walk.next().await? {
             for member in &members {
                 let object = &self.sources.objects[member.object as usize];
-                draft.add(&object.key, member, robot(self.work, member), &content_id(member, object));
+                draft.add(&object.key, member, robots.of(member), &content_id(member, object));
             }
         }
         Ok(draft.finish())

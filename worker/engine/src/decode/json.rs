@@ -113,6 +113,8 @@ pub(crate) struct Quoted {
     head: u128,
     /// Ones where `head` has bytes.
     mask: u128,
+    /// The last sixteen bytes of a longer one.
+    tail: [u8; 16],
 }
 
 impl Quoted {
@@ -124,7 +126,8 @@ impl Quoted {
         for (index, byte) in bytes.iter().take(16).enumerate() {
             (head[index], mask[index]) = (*byte, 0xFF);
         }
-        Self { bytes, head: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask) }
+        let tail = bytes.last_chunk().copied().unwrap_or_default();
+        Self { head: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask), tail, bytes }
     }
 
     /// Whether `text` starts with it, the colon right behind.
@@ -133,6 +136,9 @@ impl Quoted {
         match text.first_chunk::<16>() {
             Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
             Some(_) if self.bytes.len() <= 16 => true,
+            Some(_) if self.bytes.len() <= 32 => {
+                text.get(self.bytes.len() - 16..).is_some_and(|t| t.starts_with(&self.tail))
+            }
             _ => text.starts_with(&self.bytes),
         }
     }

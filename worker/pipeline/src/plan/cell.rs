@@ -6,7 +6,8 @@
 //! cells                      hour 8: digest, count, bytes   hour 9: …   (24 a day)
 //! ```
 
-use super::key::{feed_member, hex};
+use super::digest::Digest;
+use super::key::feed_member;
 use super::part::{Part, Sight};
 use crate::member::{Member, Stamp};
 use crate::time::{DAY_NS, Day, HOUR_NS, Span};
@@ -89,7 +90,7 @@ impl Cell {
 /// Puts members into cells as they pass by in archive order.
 #[derive(Debug, Default)]
 pub struct Cells {
-    by_hour: BTreeMap<When, (blake3::Hasher, Cell)>,
+    by_hour: BTreeMap<When, (Digest, Cell)>,
 }
 
 impl Cells {
@@ -102,8 +103,8 @@ impl Cells {
             Stamp::Absent => 0,
         };
         let empty = || Cell { when, digest: String::new(), members: 0, bytes: 0, first_ns: at_ns, last_ns: at_ns };
-        let (hasher, cell) = self.by_hour.entry(when).or_insert_with(|| (blake3::Hasher::new(), empty()));
-        feed_member(hasher, member, content);
+        let (digest, cell) = self.by_hour.entry(when).or_insert_with(|| (Digest::default(), empty()));
+        feed_member(digest, member, content);
         cell.members += 1;
         cell.bytes = cell.bytes.saturating_add(member.stored_bytes);
         cell.first_ns = cell.first_ns.min(at_ns);
@@ -112,6 +113,6 @@ impl Cells {
 
     /// The cells, by hour.
     pub fn finish(self) -> Vec<Cell> {
-        self.by_hour.into_values().map(|(hasher, cell)| Cell { digest: hex(&hasher), ..cell }).collect()
+        self.by_hour.into_values().map(|(digest, cell)| Cell { digest: digest.hex(), ..cell }).collect()
     }
 }

@@ -3,12 +3,10 @@
 //! Same key, same rows, whatever run or machine made them: BLAKE3 over the words that touch rows, the engine's semantic
 //! version, the part, and every member in span and context in archive order.
 
+use super::digest::Digest;
 use super::part::{Part, Role};
 use crate::member::{Member, Stamp};
 use serde::{Deserialize, Serialize};
-
-/// Hex digits of a key: 128 bits name billions of shards without a collision.
-const KEY_HEX: usize = 32;
 
 /// What a shard reads, as far as it is known without reading: digests and sums of its members.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,67 +35,52 @@ impl Inputs {
 /// Digests the members of one part as they pass by in archive order.
 #[derive(Debug, Default)]
 pub(super) struct InputsHasher {
-    own: blake3::Hasher,
-    context: blake3::Hasher,
+    own: Digest,
+    context: Digest,
     sums: Inputs,
 }
 
 impl InputsHasher {
     pub(super) fn add(&mut self, role: Role, object_key: &str, member: &Member, content: &[u8]) {
-        let (hasher, members, bytes) = match role {
+        let (digest, members, bytes) = match role {
             Role::Own => (&mut self.own, &mut self.sums.members, &mut self.sums.bytes),
             Role::Context => (&mut self.context, &mut self.sums.context_members, &mut self.sums.context_bytes),
         };
         *members += 1;
         *bytes = bytes.saturating_add(member.stored_bytes);
-        text(hasher, object_key.as_bytes());
-        feed_member(hasher, member, content);
+        digest.text(object_key.as_bytes());
+        feed_member(digest, member, content);
     }
 
     pub(super) fn finish(self) -> Inputs {
-        Inputs { own: hex(&self.own), context: hex(&self.context), ..self.sums }
+        Inputs { own: self.own.hex(), context: self.context.hex(), ..self.sums }
     }
 }
 
 /// Feeds what rows depend on of a member. Members come in archive order, so its position is said by its turn: a number would make
 /// everything behind a removed member another member.
-pub(super) fn feed_member(hasher: &mut blake3::Hasher, member: &Member, content: &[u8]) {
-    text(hasher, member.robot.as_deref().unwrap_or_default().as_bytes());
-    text(hasher, member.name.as_bytes());
+pub(super) fn feed_member(digest: &mut Digest, member: &Member, content: &[u8]) {
+    digest.text(member.robot.as_deref().unwrap_or_default().as_bytes());
+    digest.text(member.name.as_bytes());
     let (kind, stamp) = match member.stamp {
         Stamp::At(ns) => (0u8, ns),
         Stamp::Day(day) => (1, i64::from(day.0)),
         Stamp::Absent => (2, 0),
     };
-    hasher.update(&[kind]).update(&stamp.to_le_bytes());
-    text(hasher, content);
+    digest.bytes(&[kind]);
+    digest.bytes(&stamp.to_le_bytes());
+    digest.text(content);
 }
 
 /// The key of a shard. `meaning` and `engine` say how rows are made; `salt` is the run's id when all is recomputed.
 pub fn shard_key(meaning: &str, engine: &str, part: &Part, inputs: &Inputs, salt: Option<&str>) -> String {
-    let mut hasher = blake3::Hasher::new();
+    let mut digest = Digest::default();
     for word in [meaning, engine, &inputs.own, &inputs.context, salt.unwrap_or_default()] {
-        text(&mut hasher, word.as_bytes());
+        digest.text(word.as_bytes());
     }
-    hasher.update(&part.span.from_ns.to_le_bytes()).update(&part.span.to_ns.to_le_bytes());
-    hasher.update(&[part.bucket.bits]).update(&part.bucket.value.to_le_bytes());
-    hex(&hasher)
-}
-
-/// A 128-bit name of some bytes, in hex.
-pub fn digest(bytes: &[u8]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(bytes);
-    hex(&hasher)
-}
-
-/// A length before each text, so that no two lists of texts look alike.
-pub(super) fn text(hasher: &mut blake3::Hasher, bytes: &[u8]) {
-    hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
-}
-
-pub(super) fn hex(hasher: &blake3::Hasher) -> String {
-    let mut hex = hasher.finalize().to_hex().to_string();
-    hex.truncate(KEY_HEX);
-    hex
+    digest.bytes(&part.span.from_ns.to_le_bytes());
+    digest.bytes(&part.span.to_ns.to_le_bytes());
+    digest.bytes(&[part.bucket.bits]);
+    digest.bytes(&part.bucket.value.to_le_bytes());
+    digest.hex()
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod cell;
+mod digest;
 mod key;
 mod outline;
 mod part;
@@ -16,7 +17,8 @@ mod reason;
 mod survey;
 
 pub use cell::{Cell, Cells, When};
-pub use key::{Inputs, digest, shard_key};
+pub use digest::digest;
+pub use key::{Inputs, shard_key};
 pub use outline::{Cut, Known, Outline};
 pub use part::{Axes, Bucket, Part, Role, Sight, member_robot, robot_hash};
 pub use reason::{Changes, Reason, State};

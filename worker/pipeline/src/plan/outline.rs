@@ -7,7 +7,8 @@
 //! ```
 
 use super::cell::Cell;
-use super::key::{Inputs, hex, text};
+use super::digest::Digest;
+use super::key::Inputs;
 use super::part::{Part, Sight};
 use super::{Plan, Shard};
 use crate::time::{DAY_NS, Day, HOUR_NS, Span};
@@ -114,12 +115,12 @@ impl<'a> Outline<'a> {
 
     fn digest(&self, mut cells: Vec<(usize, &Cell)>) -> String {
         cells.sort_by_key(|(object, cell)| (*object, cell.when));
-        let mut hasher = blake3::Hasher::new();
+        let mut digest = Digest::default();
         for (object, cell) in cells {
-            text(&mut hasher, self.keys[object].as_bytes());
-            text(&mut hasher, cell.digest.as_bytes());
+            digest.text(self.keys[object].as_bytes());
+            digest.text(cell.digest.as_bytes());
         }
-        hex(&hasher)
+        digest.hex()
     }
 }
 
