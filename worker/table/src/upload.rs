@@ -12,13 +12,14 @@ use archive::store::{Object, Store, Upload};
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Field, SchemaRef};
-use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
+use std::collections::VecDeque;
+use std::io::Write;
 
 /// Who wrote the file: constant, so that bytes are; in the form that readers parse.
 const CREATED_BY: &str = "fleetloom version 1.0.0 (build 1)";
@@ -54,7 +55,7 @@ pub(crate) struct Layout {
 pub(crate) struct ParquetUpload {
     key: String,
     slices: BatchCoalescer,
-    writer: ArrowWriter<Vec<u8>>,
+    writer: ArrowWriter<Pieces>,
     upload: Box<dyn Upload>,
     hash: blake3::Hasher,
     rows: u64,
@@ -83,7 +84,7 @@ impl ParquetUpload {
     ) -> Result<Self, TableError> {
         let options =
             ArrowWriterOptions::new().with_properties(properties(schema, layout)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Vec::new(), SchemaRef::clone(schema), options)
+        let writer = ArrowWriter::try_new_with_options(Pieces::default(), SchemaRef::clone(schema), options)
             .map_err(|error| TableError::writing(key, &error))?;
         Ok(Self {
             key: key.to_owned(),
@@ -112,14 +113,15 @@ impl ParquetUpload {
         self.slices.finish_buffered_batch().map_err(|error| TableError::writing(&self.key, &error))?;
         self.encode().await?;
         self.writer.flush().map_err(|error| TableError::writing(&self.key, &error))?;
-        self.drain(PIECE_BYTES).await
+        self.drain().await
     }
 
     /// Makes the file visible, whole and durable.
     pub(crate) async fn finish(mut self) -> Result<Finished, TableError> {
         self.end_row_group().await?;
         let footer = self.writer.finish().map_err(|error| TableError::writing(&self.key, &error))?;
-        self.drain(0).await?;
+        self.writer.inner_mut().close();
+        self.drain().await?;
         let object = self.upload.finish().await?;
         Ok(Finished { object, rows: self.rows, hash: self.hash.finalize(), footer })
     }
@@ -132,18 +134,49 @@ impl ParquetUpload {
     async fn encode(&mut self) -> Result<(), TableError> {
         while let Some(slice) = self.slices.next_completed_batch() {
             self.writer.write(&slice).map_err(|error| TableError::writing(&self.key, &error))?;
-            self.drain(PIECE_BYTES).await?;
+            self.drain().await?;
         }
         Ok(())
     }
 
-    /// Hands what is ready to the upload when it is more than `kept_bytes`.
-    async fn drain(&mut self, kept_bytes: usize) -> Result<(), TableError> {
-        if self.writer.inner().len() > kept_bytes {
-            let piece = Bytes::from(std::mem::take(self.writer.inner_mut()));
+    /// Hands whole pieces to the upload.
+    async fn drain(&mut self) -> Result<(), TableError> {
+        while let Some(piece) = self.writer.inner_mut().whole.pop_front() {
             self.hash.update(&piece);
-            self.upload.write(piece).await?;
+            self.upload.write(piece.into()).await?;
         }
+        Ok(())
+    }
+}
+
+/// What the encoder has written and the upload has not taken yet: never copied, however much a row group comes to.
+#[derive(Debug, Default)]
+struct Pieces {
+    whole: VecDeque<Vec<u8>>,
+    open: Vec<u8>,
+}
+
+impl Pieces {
+    /// What is there is a whole piece.
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            self.whole.push_back(std::mem::take(&mut self.open));
+        }
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.open.reserve_exact(PIECE_BYTES - self.open.len());
+        let (now, _) = bytes.split_at(bytes.len().min(PIECE_BYTES - self.open.len()));
+        self.open.extend_from_slice(now);
+        if self.open.len() == PIECE_BYTES {
+            self.close();
+        }
+        Ok(now.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
