@@ -1,14 +1,16 @@
 //! Member lists: what one state of an object holds, written once per state and read by every later plan and shard.
 //!
 //! Streamed both ways: a day of 365 robots has 6.3 million members, and its list is never held whole. A reader that wants a
-//! span of time skips the row groups whose stamps all lie outside; of the others it decodes robots and stamps first, and the
-//! rest only where those are wanted: each of a day's shards wants a few robots of all.
+//! span of time, or some robots, skips the row groups that have neither; of the others it decodes robots and stamps first, and
+//! the rest only where those are wanted: each of a day's shards wants a few robots of all.
+
+mod groups;
 
 use crate::columns::text;
 use crate::error::{TableError, placed};
 use crate::layout;
 use crate::object::ParquetObject;
-use crate::upload::{Layout, ParquetUpload};
+use crate::upload::{Layout, ParquetUpload, row_group_rows};
 use archive::store::{Store, StoreError};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array,
@@ -17,6 +19,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
+use groups::{GroupsReader, GroupsWriter};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
@@ -65,6 +68,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 pub struct MembersWriter {
     key: String,
     file: ParquetUpload,
+    groups: GroupsWriter,
 }
 
 impl MembersWriter {
@@ -72,17 +76,19 @@ impl MembersWriter {
     pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
         let key = layout::members(content_id);
         let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
-        Ok(Self { key, file })
+        Ok(Self { key, file, groups: GroupsWriter::new(row_group_rows(&SCHEMA)) })
     }
 
     /// Appends members. [`Member::object`] is not kept: the same state may lie elsewhere in another listing.
     pub async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
+        members.iter().for_each(|member| self.groups.add(member));
         let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
         self.file.write(batch).await
     }
 
     /// Makes the list visible.
-    pub async fn finish(self) -> Result<(), TableError> {
+    pub async fn finish(mut self) -> Result<(), TableError> {
+        self.file.note(groups::KEY, self.groups.line());
         self.file.finish().await?;
         Ok(())
     }
@@ -129,8 +135,12 @@ impl MembersReader {
             list => list?,
         };
         let reader = list.reader(SchemaRef::clone(&SCHEMA)).await?;
+        let told = GroupsReader::of(reader.metadata().file_metadata());
         let groups = reader.metadata().row_groups().iter().enumerate();
-        let groups = groups.filter(|(_, group)| wanted.may_hold(group)).map(|(index, _)| index).collect();
+        let groups = groups.filter(|(index, group)| {
+            wanted.may_hold(group) && wanted.robots.as_ref().is_none_or(|robots| told.may_hold(*index, robots))
+        });
+        let groups = groups.map(|(index, _)| index).collect();
         let filter = wanted.filter(reader.parquet_schema());
         let reader = reader.with_row_groups(groups).with_batch_size(CHUNK_MEMBERS);
         let reader = if let Some(filter) = filter { reader.with_row_filter(filter) } else { reader };
@@ -295,7 +305,7 @@ impl Wanted {
         }
     }
 
-    /// Whether a row group may hold a wanted member, from its statistics.
+    /// Whether a row group may hold a member stamped then, from its statistics.
     fn may_hold(&self, group: &RowGroupMetaData) -> bool {
         let Some(span) = self.stamps else { return true };
         let (Some(instants), Some(days)) = (Stamps::of(group, STAMP_NS), Stamps::of(group, STAMP_DAY)) else {
@@ -477,6 +487,35 @@ mod tests {
             let expected: Vec<Member> = members.iter().filter(wanted).cloned().collect();
             assert_eq!(all(reader).await, expected);
         }
+    }
+
+    #[tokio::test]
+    async fn row_groups_without_a_wanted_robot_are_not_read() {
+        let store = memory();
+        let rows = row_group_rows(&SCHEMA) as u64;
+        // Groups of one robot, of another, of both, of very many, and one in which some tell none.
+        let robot = |n: u64| match n / rows {
+            0 => Some(0),
+            1 => Some(1),
+            2 => Some(n % 2),
+            3 => Some(n % 100),
+            _ => n.is_multiple_of(2).then_some(1),
+        };
+        let members = (0..5 * rows).map(|n| {
+            let robot = robot(n).map(|robot| format!("r{robot}").into());
+            Member { robot, ..member(n, Stamp::Absent) }
+        });
+        write(&store, &members.collect::<Vec<_>>(), 50_000).await;
+        let list = ParquetObject::open(&store, &layout::members("c")).await.unwrap();
+        let list = list.reader(SchemaRef::clone(&SCHEMA)).await.unwrap();
+        let told = GroupsReader::of(list.metadata().file_metadata());
+        let held = |name: &'static str| {
+            let robots: Robots = Arc::new(move |robot| robot == Some(name));
+            (0..5).map(|group| told.may_hold(group, &robots)).collect::<Vec<_>>()
+        };
+        assert_eq!(held("r0"), [true, false, true, true, true]);
+        assert_eq!(held("r1"), [false, true, true, true, true]);
+        assert_eq!(held("r2"), [false, false, false, true, true]);
     }
 
     #[tokio::test]

@@ -103,6 +103,11 @@ impl ParquetUpload {
         self.encode().await
     }
 
+    /// Adds a line to its footer.
+    pub(crate) fn note(&mut self, key: &str, line: String) {
+        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), line));
+    }
+
     /// What its unfinished row group holds, bytes.
     pub(crate) fn pending_bytes(&self) -> usize {
         self.writer.in_progress_size()
@@ -187,7 +192,7 @@ fn slice_rows(schema: &SchemaRef) -> usize {
 }
 
 /// Rows of a row group.
-fn row_group_rows(schema: &SchemaRef) -> usize {
+pub(crate) fn row_group_rows(schema: &SchemaRef) -> usize {
     (ROW_GROUP_BYTES / (VALUE_BYTES * columns(schema))).clamp(ROW_GROUP_ROWS_MIN, ROW_GROUP_ROWS_MAX)
 }
 
