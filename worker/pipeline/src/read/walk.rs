@@ -136,15 +136,16 @@ impl Walk {
         let items = match node {
             Node::List(items) => items,
             other => {
+                let is_entry = !matches!(other, Node::Map(_)) || schema["items"]["type"] == "object";
                 let remedy = match &other {
-                    Node::Map(_) => "start each entry with \"- \"".to_owned(),
-                    Node::Null => what_to_write(schema, path),
+                    Node::Map(_) if is_entry => "start each entry with \"- \"".to_owned(),
+                    Node::Map(_) | Node::Null => what_to_write(schema, path),
                     Node::Text(text) => format!("write [{text:?}]"),
                     scalar => format!("write [{}]", scalar.scalar()),
                 };
                 self.report(path, format!("is {}, not a list", other.shown()), remedy);
                 // One entry without its dash or brackets: look inside all the same.
-                if matches!(other, Node::Null) { Vec::new() } else { vec![other] }
+                if matches!(other, Node::Null) || !is_entry { Vec::new() } else { vec![other] }
             }
         };
         let named = schema["x-kubernetes-list-map-keys"][0].as_str();
