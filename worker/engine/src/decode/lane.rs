@@ -63,8 +63,7 @@ impl Lane {
         let fields: Vec<Field> =
             node.children.iter().map(|child| child.scalar.and_then(field)).collect::<Option<_>>()?;
         let others = signals.iter().enumerate().filter(|(index, _)| *index != signal);
-        let theirs = others.flat_map(|(_, rules)| self::wanted(rules).map(|(origin, _)| origin));
-        let mut theirs = theirs.chain(robot_slot.map(Origin::Slot));
+        let mut theirs = others.flat_map(|(_, rules)| rules.origins()).chain(robot_slot.map(Origin::Slot));
         let shared = theirs.any(|origin| matches!(origin, Origin::Slot(slot) if node.slots.contains(&slot)));
         (fields.len() == wanted.len() && !shared).then_some(Self { signal, fields })
     }
@@ -161,7 +160,7 @@ impl Lane {
     }
 }
 
-/// What a signal wants, and where from.
+/// What a signal without `match` wants, and where from.
 fn wanted(rules: &SignalPlan) -> impl Iterator<Item = (Origin, Field)> {
     let known = rules.known.as_ref().map(|(origin, _)| (*origin, Field::Known));
     let columns = rules.columns.iter().enumerate().map(|(index, column)| {
@@ -172,8 +171,7 @@ fn wanted(rules: &SignalPlan) -> impl Iterator<Item = (Origin, Field)> {
         };
         (column.origin, field)
     });
-    let matches = rules.matches.iter().map(|(origin, _)| (*origin, Field::Time));
-    std::iter::once((rules.time.0, Field::Time)).chain(known).chain(columns).chain(matches)
+    std::iter::once((rules.time.0, Field::Time)).chain(known).chain(columns)
 }
 
 /// The number at the cursor.

@@ -210,21 +210,25 @@ impl Plan {
 
 impl SignalPlan {
     /// Every origin of the signal.
-    fn origins(&mut self) -> impl Iterator<Item = &mut Origin> {
+    pub(crate) fn origins(&self) -> impl Iterator<Item = Origin> {
+        let clocks = std::iter::once(self.time.0).chain(self.known.as_ref().map(|known| known.0));
+        clocks.chain(self.matches.iter().map(|m| m.0)).chain(self.columns.iter().map(|c| c.origin))
+    }
+
+    /// The same, to be changed.
+    fn origins_mut(&mut self) -> impl Iterator<Item = &mut Origin> {
         let clocks = std::iter::once(&mut self.time.0).chain(self.known.as_mut().map(|known| &mut known.0));
         clocks.chain(self.matches.iter_mut().map(|m| &mut m.0)).chain(self.columns.iter_mut().map(|c| &mut c.origin))
     }
 
     /// While compiling, a slot is named by its node.
     fn branches(&self) -> Vec<usize> {
-        let clocks = std::iter::once(self.time.0).chain(self.known.as_ref().map(|known| known.0));
-        let origins = clocks.chain(self.matches.iter().map(|m| m.0)).chain(self.columns.iter().map(|c| c.origin));
-        origins.filter_map(|origin| if let Origin::Slot(node) = origin { Some(node) } else { None }).collect()
+        self.origins().filter_map(|origin| if let Origin::Slot(node) = origin { Some(node) } else { None }).collect()
     }
 
     /// Names slots by their number.
     fn settle(&mut self, slot_of: &[usize]) {
-        for origin in self.origins() {
+        for origin in self.origins_mut() {
             if let Origin::Slot(node) = origin {
                 *origin = Origin::Slot(slot_of[*node]);
             }
