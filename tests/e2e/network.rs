@@ -10,6 +10,7 @@ use fleetloom_tests::program::{Outcome, Running, fleetloom_with, start_with};
 use fleetloom_tests::proxy::{Choice, Moment, Proxy, Request};
 use fleetloom_tests::table::{Content, Table};
 use rustix::process::Signal;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -109,6 +110,21 @@ fn whatever_goes_wrong_with_a_request_or_its_answer_the_version_is_published_onc
     }
     eprintln!("{tried} of {} points of {requests} requests were tried", requests * harms.len());
     assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn every_listing_whose_answer_breaks_off_is_asked_for_again() {
+    let field = Field::new();
+    let (whole, _) = field.whole();
+    let file = field.words("listed");
+    let torn = Mutex::new(BTreeSet::new());
+    field.proxy.choose(move |at, request| {
+        let lists = at == Moment::Answer && ["list-type=2", "versions"].iter().any(|word| request.path.contains(word));
+        let first = || torn.lock().expect("nobody panics here").insert(request.path.clone());
+        if lists && first() { Choice::Tear } else { Choice::Pass }
+    });
+    field.run(&file).expect(0);
+    assert_eq!(field.table("listed").content(), whole);
 }
 
 /// Holds whom it is asked to hold: the test is told of each, and lets each go.

@@ -96,12 +96,15 @@ impl Trouble {
         match (error, error.raw_response()) {
             (SdkError::ServiceError(service), Some(answer)) => {
                 let code = service.err().code().unwrap_or_default();
-                answered(answer, code, service.err().message().unwrap_or_default())
+                let senseless = code.is_empty() && answer.status().is_success();
+                let message = if senseless { Some("an answer that is no S3") } else { service.err().message() };
+                answered(answer, code, message.unwrap_or_default())
             }
             (SdkError::TimeoutError(_), _) => Self::late(),
-            (SdkError::ConstructionFailure(_), None) => Self::new(Kind::Refused, root(error)),
-            (_, Some(answer)) => answered(answer, "", "an answer that is no S3"),
-            (_, None) => unsent(error),
+            (SdkError::ConstructionFailure(_), _) => Self::new(Kind::Refused, root(error)),
+            // Its body could not be read to the end: one that was read and makes no sense is the service's error.
+            (SdkError::ResponseError(_), _) => Self::torn(error),
+            _ => unsent(error),
         }
     }
 
