@@ -136,7 +136,12 @@ impl Walk {
         let items = match node {
             Node::List(items) => items,
             other => {
-                let is_entry = !matches!(other, Node::Map(_)) || schema["items"]["type"] == "object";
+                // One entry without its dash or brackets: look inside all the same.
+                let is_entry = match &other {
+                    Node::Null => false,
+                    Node::Map(_) => schema["items"]["type"] == "object",
+                    _ => true,
+                };
                 let remedy = match &other {
                     Node::Map(_) if is_entry => "start each entry with \"- \"".to_owned(),
                     Node::Map(_) | Node::Null => what_to_write(schema, path),
@@ -144,8 +149,7 @@ impl Walk {
                     scalar => format!("write [{}]", scalar.scalar()),
                 };
                 self.report(path, format!("is {}, not a list", other.shown()), remedy);
-                // One entry without its dash or brackets: look inside all the same.
-                if matches!(other, Node::Null) || !is_entry { Vec::new() } else { vec![other] }
+                if is_entry { vec![other] } else { Vec::new() }
             }
         };
         let named = schema["x-kubernetes-list-map-keys"][0].as_str();
