@@ -394,6 +394,7 @@ proptest! {
         documents in vec(document(), 1..4),
         styles in vec(any::<u64>(), 4),
         damage in damage(),
+        before in vec((document(), any::<u64>()), 0..3),
         bend in 0u8..32,
         lines: bool,
         capture in select(vec![None, Some("r"), Some("r")]),
@@ -411,6 +412,13 @@ proptest! {
         let bytes = damage.of(text.into_bytes());
         let mut decoder = Decoder::new(Arc::new(Plan::new(&archive).unwrap()));
         let source = Source { member: 0, robot: capture, stamp: Stamp::At(STAMP_MS * 1_000_000), role: Role::Own };
+        // What it learned of other documents changes nothing.
+        for (document, style) in &before {
+            let mut other = String::new();
+            Style(*style).write(document, &mut other);
+            decoder.member(&source, other.as_bytes(), 0);
+        }
+        decoder.finish().unwrap();
         decoder.member(&source, &bytes, 0);
         let decoded = decoder.finish().unwrap();
         let expected = oracle::decode(&archive, capture, STAMP_MS * 1_000_000, &bytes);

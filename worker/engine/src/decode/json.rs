@@ -4,6 +4,7 @@
 //! whether a text is JSON does not depend on what is mapped. Beyond strict JSON only bare `NaN`, `Infinity` and
 //! `-Infinity` are read. Mistakes are byte offsets into the text.
 
+use super::literal::Literal;
 use super::number::Number;
 use super::text;
 
@@ -105,47 +106,19 @@ impl Key {
     }
 }
 
-/// A key in quotes with its colon, made to be compared with text in one step: keys are mostly shorter than two machine words.
+/// A key in quotes with its colon.
 #[derive(Debug)]
-pub(crate) struct Quoted {
-    bytes: Vec<u8>,
-    /// The first sixteen bytes, the first lowest; zero after the end.
-    head: u128,
-    /// Ones where `head` has bytes.
-    mask: u128,
-    /// The last sixteen bytes of a longer one.
-    tail: [u8; 16],
-}
+pub(crate) struct Quoted(Literal);
 
 impl Quoted {
     /// A key without the need to escape; one that has it is never met as it is written here.
     pub(crate) fn new(key: &str) -> Self {
-        let bytes = format!("\"{key}\":").into_bytes();
-        let mut head = [0; 16];
-        let mut mask = [0; 16];
-        for (index, byte) in bytes.iter().take(16).enumerate() {
-            (head[index], mask[index]) = (*byte, 0xFF);
-        }
-        let tail = bytes.last_chunk().copied().unwrap_or_default();
-        Self { head: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask), tail, bytes }
-    }
-
-    /// Whether `text` starts with it, the colon right behind.
-    #[inline]
-    fn starts(&self, text: &[u8]) -> bool {
-        match text.first_chunk::<16>() {
-            Some(head) if u128::from_le_bytes(*head) & self.mask != self.head => false,
-            Some(_) if self.bytes.len() <= 16 => true,
-            Some(_) if self.bytes.len() <= 32 => {
-                text.get(self.bytes.len() - 16..).is_some_and(|t| t.starts_with(&self.tail))
-            }
-            _ => text.starts_with(&self.bytes),
-        }
+        Self(Literal::new(format!("\"{key}\":").as_bytes()))
     }
 
     /// The key in its quotes.
     fn quoted(&self) -> &[u8] {
-        &self.bytes[..self.bytes.len() - 1]
+        &self.0.bytes()[..self.0.len() - 1]
     }
 }
 
@@ -189,15 +162,39 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The text from here on.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.text.as_bytes()[self.at..]
+    }
+
+    /// Moves over a literal and the blanks behind it, if it is what comes next.
+    #[inline]
+    pub(crate) fn follow(&mut self, literal: &Literal) -> bool {
+        let hit = literal.starts(self.rest());
+        if hit {
+            self.at += literal.len();
+            self.blanks();
+        }
+        hit
+    }
+
     /// Enters the object or array whose bracket is the next byte, and moves to its first key, value or closing bracket.
     #[inline]
     pub(crate) fn enter(&mut self) -> Result<(), Stop> {
+        self.descend()?;
+        self.at += 1;
+        self.blanks();
+        Ok(())
+    }
+
+    /// Counts the object or array whose bracket is the next byte, without moving.
+    #[inline]
+    pub(crate) fn descend(&mut self) -> Result<(), Stop> {
         if self.depth >= self.depth_max {
             return Err(Stop::TooDeep(self.at));
         }
         self.depth += 1;
-        self.at += 1;
-        self.blanks();
         Ok(())
     }
 
@@ -226,13 +223,10 @@ impl<'a> Cursor<'a> {
     /// nothing has moved, or what follows the key is wrong.
     #[inline]
     pub(crate) fn expect_key(&mut self, quoted: &Quoted) -> Result<bool, Stop> {
-        let rest = &self.text.as_bytes()[self.at..];
-        if quoted.starts(rest) {
-            self.at += quoted.bytes.len();
-            self.blanks();
+        if self.follow(&quoted.0) {
             return Ok(true);
         }
-        let hit = rest.starts_with(quoted.quoted());
+        let hit = self.rest().starts_with(quoted.quoted());
         if hit {
             self.at += quoted.quoted().len();
             self.colon()?;
@@ -288,7 +282,7 @@ impl<'a> Cursor<'a> {
             Some(b'f') => self.literal("false", What::False)?,
             Some(b'n') => self.literal("null", What::Null)?,
             Some(_) => {
-                self.number(&mut into.number)?;
+                into.number = self.number()?;
                 What::Number
             }
             None => return Err(self.wrong()),
@@ -298,16 +292,28 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a number.
-    #[inline]
-    pub(crate) fn number(&mut self, into: &mut Number) -> Result<(), Stop> {
-        let scanned = into.scan(&self.text.as_bytes()[self.at..]);
+    #[inline(always)]
+    pub(crate) fn number(&mut self) -> Result<Number, Stop> {
+        match Number::quick(self.rest()) {
+            Some((number, length)) => {
+                self.at += length;
+                Ok(number)
+            }
+            None => self.any_number(),
+        }
+    }
+
+    #[inline(never)]
+    fn any_number(&mut self) -> Result<Number, Stop> {
+        let mut number = Number::ZERO;
+        let scanned = number.scan(self.rest());
         self.at += scanned.map_err(|at| Stop::NotJson(self.at + at))?;
-        Ok(())
+        Ok(number)
     }
 
     /// Takes one of the three words.
     fn literal(&mut self, word: &str, what: What) -> Result<What, Stop> {
-        if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+        if !self.rest().starts_with(word.as_bytes()) {
             return Err(self.wrong());
         }
         self.at += word.len();

@@ -5,11 +5,14 @@
 //! observation that is late, a text that is not JSON) is left to the long one: nothing has moved, nothing was kept, and the record
 //! is taken as if there were no lane. So there is one place that refuses.
 
-use super::cell::{Cell, Found};
+use super::cell::{Cell, Found, Note};
 use super::clock::ClockUnit;
 use super::json::{Cursor, Token};
 use super::number::Number;
-use super::plan::{Node, Origin, Plan, SignalPlan, ValueKind};
+use super::plan::{Child, Node, Origin, SignalPlan, ValueKind};
+use super::script::Script;
+use super::series::Series;
+use super::text;
 use super::walk::Walk;
 use pipeline::time::is_plausible;
 
@@ -26,7 +29,7 @@ pub(crate) struct Lane {
 
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+pub(crate) enum Field {
     Time,
     Known,
     /// A column of doubles that are what is written.
@@ -37,10 +40,14 @@ enum Field {
     Other(usize),
 }
 
-/// What is known of a record while it is read.
-#[derive(Debug, Default)]
-struct Reading {
-    /// A bit a field.
+/// A record while it is read.
+struct Record<'r, 'a> {
+    signal: usize,
+    rules: &'r SignalPlan,
+    cursor: &'r mut Cursor<'a>,
+    series: &'r mut Series,
+    notes: &'r mut Vec<(usize, usize, Note)>,
+    /// A bit a field: whether it was there.
     seen: u64,
     time: Option<i64>,
     known: Option<i64>,
@@ -89,72 +96,125 @@ impl Lane {
     /// Reads a record up to its end; its times.
     #[inline]
     fn record(&self, id: usize, walk: &mut Walk<'_, '_>) -> Option<(i64, i64)> {
-        let plan = walk.plan;
-        walk.cursor.enter().ok()?;
-        let mut reading = Reading::default();
-        let mut before = None;
-        while let Some(child) = walk.next_child(&plan.nodes[id], id, &mut before).ok()? {
-            let bit = 1 << child;
-            if reading.seen & bit != 0 {
-                return None;
+        let Walk { plan, cursor, ground, sink, .. } = walk;
+        let (start, script) = (cursor.at, &mut ground.scripts[id]);
+        let mut record = Record {
+            signal: self.signal,
+            rules: &plan.signals[self.signal],
+            cursor,
+            series: &mut sink.series[self.signal],
+            notes: &mut sink.pending.notes,
+            seen: 0,
+            time: None,
+            known: None,
+        };
+        record.cursor.descend().ok()?;
+        if !record.as_before(script)? {
+            let children = &plan.nodes[id].children;
+            record.by_key(start, children, &self.fields)?;
+            script.stray(children, &self.fields, &record.cursor.text[start..record.cursor.at]);
+        }
+        if record.seen.count_ones() as usize != self.fields.len() {
+            record.absent(&self.fields);
+        }
+        let time = record.time?;
+        let known = record.known.unwrap_or(time).max(time);
+        (sink.context.late_by(time, known) == 0).then_some((time, known))
+    }
+}
+
+impl Record<'_, '_> {
+    /// Reads keys as long as they are written as in the script, where some may be absent. True: up to the end of the record.
+    #[inline]
+    fn as_before(&mut self, script: &Script) -> Option<bool> {
+        let start = self.cursor.at;
+        let mut steps = script.steps.iter();
+        while let Some(step) = steps.find(|step| self.cursor.follow(&step.lead)) {
+            match step.wanted {
+                Some((child, field)) => self.value(child, field)?,
+                None => self.cursor.skip().ok()?,
             }
-            reading.seen |= bit;
-            self.value(self.fields[child], walk, &mut reading)?;
         }
-        if reading.seen.count_ones() as usize != self.fields.len() {
-            self.absent(walk, reading.seen);
+        if self.cursor.at == start {
+            return Some(false);
         }
-        let time = reading.time?;
-        let known = reading.known.unwrap_or(time).max(time);
-        (walk.sink.context.late_by(time, known) == 0).then_some((time, known))
+        self.cursor.blanks();
+        let ends = self.cursor.byte() == Some(b'}');
+        if ends {
+            self.cursor.at += 1;
+            self.cursor.depth -= 1;
+        }
+        Some(ends)
     }
 
-    /// Reads the value of a field.
+    /// Reads what is left of a record, which began at `start`, key by key.
+    #[inline(never)]
+    fn by_key(&mut self, start: usize, children: &[Child], fields: &[Field]) -> Option<()> {
+        let mut first = self.cursor.at == start;
+        if first {
+            self.cursor.at += 1;
+            self.cursor.blanks();
+        }
+        while self.cursor.next(b'}', first).ok()? {
+            first = false;
+            let key = self.cursor.key().ok()?;
+            let name = text::content(&self.cursor.text[key.start..key.end], key.escaped);
+            match children.iter().position(|child| child.name == name) {
+                Some(child) => self.value(child, fields[child])?,
+                None => self.cursor.skip().ok()?,
+            }
+        }
+        Some(())
+    }
+
+    /// Reads the value of a field, which comes once.
     #[inline]
-    fn value(&self, field: Field, walk: &mut Walk<'_, '_>, reading: &mut Reading) -> Option<()> {
-        let (cursor, rules) = (&mut *walk.cursor, &walk.plan.signals[self.signal]);
+    fn value(&mut self, child: usize, field: Field) -> Option<()> {
+        let bit = 1 << child;
+        if self.seen & bit != 0 {
+            return None;
+        }
+        self.seen |= bit;
         match field {
-            Field::Time => reading.time = Some(clock(&rules.time.1, cursor)?),
-            Field::Known => reading.known = Some(clock(&rules.known.as_ref()?.1, cursor)?),
+            Field::Time => self.time = Some(clock(&self.rules.time.1, self.cursor)?),
+            Field::Known => self.known = Some(clock(&self.rules.known.as_ref()?.1, self.cursor)?),
             Field::Double(column) => {
-                let start = cursor.at;
-                match number(cursor).and_then(|number| number.as_f64_quickly()) {
-                    Some(value) => walk.sink.series[self.signal].double(column, value),
-                    None => {
-                        cursor.at = start;
-                        self.other(column, walk)?;
+                let quick = Number::quick(self.cursor.rest());
+                match quick.and_then(|(number, length)| Some((number.as_f64_quickly()?, length))) {
+                    Some((value, length)) => {
+                        self.cursor.at += length;
+                        self.series.double(column, value);
                     }
+                    None => self.other(column)?,
                 }
             }
-            Field::Text(column) if cursor.byte() == Some(b'"') => {
-                let key = cursor.string().ok()?;
-                let cell = Cell::Text(&cursor.text[key.start..key.end], key.escaped);
-                walk.sink.series[self.signal].cell(column, cell);
+            Field::Text(column) if self.cursor.byte() == Some(b'"') => {
+                let key = self.cursor.string().ok()?;
+                self.series.cell(column, Cell::Text(&self.cursor.text[key.start..key.end], key.escaped));
             }
-            Field::Text(column) | Field::Other(column) => self.other(column, walk)?,
+            Field::Text(column) | Field::Other(column) => self.other(column)?,
         }
         Some(())
     }
 
     /// Reads any value of a column.
     #[inline(never)]
-    fn other(&self, column: usize, walk: &mut Walk<'_, '_>) -> Option<()> {
+    fn other(&mut self, column: usize) -> Option<()> {
         let mut token = Token::ABSENT;
-        walk.cursor.token(&mut token).ok()?;
-        let plan: &Plan = walk.plan;
-        let (cell, note) = plan.signals[self.signal].columns[column].cell(Found::of(&token, walk.cursor.text)).ok()?;
-        walk.sink.series[self.signal].cell(column, cell);
-        walk.sink.pending.notes.extend(note.map(|note| (self.signal, column, note)));
+        self.cursor.token(&mut token).ok()?;
+        let (cell, note) = self.rules.columns[column].cell(Found::of(&token, self.cursor.text)).ok()?;
+        self.series.cell(column, cell);
+        self.notes.extend(note.map(|note| (self.signal, column, note)));
         Some(())
     }
 
     /// Columns without a value are null.
     #[inline(never)]
-    fn absent(&self, walk: &mut Walk<'_, '_>, seen: u64) {
-        let absent = self.fields.iter().enumerate().filter(|(child, _)| seen & 1 << child == 0);
+    fn absent(&mut self, fields: &[Field]) {
+        let absent = fields.iter().enumerate().filter(|(child, _)| self.seen & 1 << child == 0);
         for (_, field) in absent {
             if let Field::Double(column) | Field::Text(column) | Field::Other(column) = field {
-                walk.sink.series[self.signal].cell(*column, Cell::Null);
+                self.series.cell(*column, Cell::Null);
             }
         }
     }
@@ -174,22 +234,19 @@ fn wanted(rules: &SignalPlan) -> impl Iterator<Item = (Origin, Field)> {
     std::iter::once((rules.time.0, Field::Time)).chain(known).chain(columns)
 }
 
-/// The number at the cursor.
-#[inline]
-fn number(cursor: &mut Cursor<'_>) -> Option<Number> {
-    let mut number = Number::ZERO;
-    cursor.number(&mut number).ok()?;
-    Some(number)
-}
-
 /// The time at the cursor, where it is an easy one.
 #[inline]
 fn clock(unit: &ClockUnit, cursor: &mut Cursor<'_>) -> Option<i64> {
-    let time = if cursor.byte()? == b'"' {
-        let key = cursor.string().ok().filter(|key| !key.escaped)?;
-        unit.text(&cursor.text[key.start..key.end])
-    } else {
-        unit.number(&number(cursor)?)
+    let time = match Number::quick(cursor.rest()) {
+        Some((number, length)) => {
+            cursor.at += length;
+            unit.number(&number)
+        }
+        None if cursor.byte()? == b'"' => {
+            let key = cursor.string().ok().filter(|key| !key.escaped)?;
+            unit.text(&cursor.text[key.start..key.end])
+        }
+        None => unit.number(&cursor.number().ok()?),
     };
     time.ok().filter(|ns| is_plausible(*ns))
 }

@@ -17,6 +17,7 @@ mod differential;
 pub(crate) mod fixture;
 mod json;
 mod lane;
+mod literal;
 mod number;
 mod observe;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod plan;
 mod robot;
 #[cfg(test)]
 mod rules;
+mod script;
 mod series;
 mod text;
 mod trie;

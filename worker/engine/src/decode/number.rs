@@ -7,6 +7,8 @@
 
 /// Most decimal digits that always fit `u64`.
 const DIGITS_MAX: u32 = 19;
+/// Most digits that [`Number::quick`] takes.
+const QUICK_DIGITS_MAX: usize = 18;
 /// Doubles hold integers below this exactly.
 const EXACT_BELOW: u64 = 1 << 53;
 /// Exponents are clamped to ± this; everything beyond is zero or out of range for every type (a member has at most a few
@@ -14,8 +16,16 @@ const EXACT_BELOW: u64 = 1 << 53;
 const EXPONENT_MAX: i64 = 1_000_000_000;
 /// Eight digits of zero.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
-/// Powers of ten below eight digits.
-const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+/// Powers of ten.
+const TENS: [u64; 17] = {
+    let mut tens = [1; 17];
+    let mut power = 1;
+    while power < tens.len() {
+        tens[power] = tens[power - 1] * 10;
+        power += 1;
+    }
+    tens
+};
 /// The powers of ten that a double holds exactly.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
@@ -100,6 +110,31 @@ impl Number {
         Ok(at)
     }
 
+    /// The short way of [`Number::scan`]: the number at the start of `bytes` and the bytes it takes, where it has at most
+    /// eighteen digits, sixteen on either side of the point, and no exponent, and some text follows. `None`: any other, or none
+    /// at all. Where a number ends is one load away from where it begins, so that several are read at a time.
+    #[inline(always)]
+    pub(crate) fn quick(bytes: &[u8]) -> Option<(Self, usize)> {
+        let negative = *bytes.first()? == b'-';
+        let start = usize::from(negative);
+        let (mut mantissa, count) = run(bytes.get(start..)?)?;
+        if count == 0 || (bytes[start] == b'0' && count > 1) {
+            return None;
+        }
+        let (mut at, mut decimals) = (start + count, 0);
+        if *bytes.get(at)? == b'.' {
+            let (low, behind) = run(bytes.get(at + 1..)?)?;
+            if behind == 0 || count + behind > QUICK_DIGITS_MAX {
+                return None;
+            }
+            mantissa = mantissa * TENS[behind] + low;
+            (at, decimals) = (at + 1 + behind, behind);
+        }
+        let goes_on = matches!(*bytes.get(at)?, b'0'..=b'9' | b'e' | b'E');
+        let exponent = -i32::try_from(decimals).ok()?;
+        (!goes_on).then_some((Self { mantissa, exponent, negative, form: Form::Exact }, at))
+    }
+
     /// The number that `text` wholly is, if it is one.
     pub(crate) fn of(text: &str) -> Option<Self> {
         let mut number = Self::ZERO;
@@ -162,7 +197,8 @@ impl Number {
         let power = POWERS.get(self.exponent.unsigned_abs() as usize)?;
         let magnitude = self.mantissa as f64;
         let value = if self.exponent < 0 { magnitude / power } else { magnitude * power };
-        Some(if self.negative { -value } else { value })
+        // The sign bit, without a branch.
+        Some(f64::from_bits(value.to_bits() | u64::from(self.negative) << 63))
     }
 
     /// Everything but the fast way.
@@ -243,7 +279,7 @@ impl Number {
 fn digits(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
     while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let values = u64::from_le_bytes(*eight) ^ ZEROS;
-        let others = (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080;
+        let others = not_digits(values);
         if others == 0 {
             mantissa = mantissa.wrapping_mul(100_000_000).wrapping_add(eight_digits(values));
             at += 8;
@@ -261,6 +297,31 @@ fn digits(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
         at += 1;
     }
     (mantissa, at)
+}
+
+/// What the first digits of `bytes` say, at most sixteen, and how many there are; `None` where `bytes` end too soon to tell.
+#[inline(always)]
+fn run(bytes: &[u8]) -> Option<(u64, usize)> {
+    match few(bytes)? {
+        (high, 8) => few(&bytes[8..]).map(|(low, count)| (high * TENS[count] + low, 8 + count)),
+        few => Some(few),
+    }
+}
+
+/// The same, at most eight.
+#[inline(always)]
+fn few(bytes: &[u8]) -> Option<(u64, usize)> {
+    let values = u64::from_le_bytes(*bytes.first_chunk::<8>()?) ^ ZEROS;
+    let count = (not_digits(values).trailing_zeros() / 8) as usize;
+    // Moved in two steps: 64 bits at once are one too many.
+    let moved = if count == 8 { values } else { values << (56 - 8 * count) << 8 };
+    Some((eight_digits(moved), count))
+}
+
+/// The top bit of each of eight bytes, less [`ZEROS`], that is no digit.
+#[inline(always)]
+fn not_digits(values: u64) -> u64 {
+    (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080
 }
 
 /// What eight digits say, the first in the lowest byte: pairs, then fours and eights at once.
@@ -337,6 +398,39 @@ mod tests {
         assert_eq!(number("-1e309").as_f64("-1e309"), Err(Overflow));
         assert!(number("NaN").as_f64("NaN").unwrap().is_nan());
         assert_eq!(number("-Infinity").as_f64("-Infinity"), Ok(f64::NEG_INFINITY));
+    }
+
+    #[test]
+    fn the_short_way_says_what_the_long_one_says_or_nothing() {
+        let wholes = [
+            "0",
+            "7",
+            "10",
+            "1234567",
+            "12345678",
+            "123456789",
+            "1767225625055",
+            "1234567890123456",
+            "12345678901234567",
+        ];
+        let fractions =
+            ["", ".", ".0", ".25", ".1234567", ".12345678", ".123456789", ".1234567890123456", ".12345678901234567"];
+        let (mut short, mut all) = (0, 0);
+        for text in wholes.iter().flat_map(|whole| fractions.iter().map(move |fraction| format!("{whole}{fraction}"))) {
+            for (sign, rest) in [("", ",\"a\":1"), ("-", "}"), ("0", " "), ("", "e5 and so on"), ("-", "")] {
+                let text = format!("{sign}{text}{rest}");
+                let mut long = Number::ZERO;
+                let scanned = long.scan(text.as_bytes());
+                for bytes in [text.as_bytes(), format!("{text}                ").as_bytes()] {
+                    if let Some((number, length)) = Number::quick(bytes) {
+                        assert_eq!((number, Ok(length)), (long, scanned), "{text}");
+                        short += 1;
+                    }
+                    all += 1;
+                }
+            }
+        }
+        assert!(short * 5 > all, "{short} of {all}");
     }
 
     #[test]

@@ -11,6 +11,7 @@
 use super::json::{Cursor, Key, Stop, Token, What};
 use super::observe::Sink;
 use super::plan::{Child, Node, Plan};
+use super::script::Script;
 use super::text;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
@@ -43,6 +44,8 @@ pub(crate) struct Ground {
     pub(crate) frames: Vec<Frame>,
     /// By node and by child before (0: none): the child that followed last time.
     guesses: Vec<Vec<usize>>,
+    /// By node: how its records are written, where they are plain.
+    pub(super) scripts: Vec<Script>,
     /// Walks put off, of all open objects.
     later: Vec<Later>,
     /// Keys already seen, of all open objects.
@@ -55,7 +58,12 @@ impl Ground {
     /// Room for the documents of a plan.
     pub(crate) fn new(plan: &Plan) -> Self {
         let guesses = plan.nodes.iter().map(|node| (0..=node.children.len()).map(|c| c.min(last(node))).collect());
-        Self { slots: vec![Token::ABSENT; plan.slots], guesses: guesses.collect(), ..Self::default() }
+        Self {
+            slots: vec![Token::ABSENT; plan.slots],
+            guesses: guesses.collect(),
+            scripts: plan.nodes.iter().map(|_| Script::default()).collect(),
+            ..Self::default()
+        }
     }
 
     /// Forgets what an interrupted walk left open.
@@ -242,12 +250,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// Moves to the value of the next key that the node names, over the others; which child it is. `None` at the end of the
     /// object. `before` is `None` before its first key, then one more than the child that came last, 0 without any.
     #[inline]
-    pub(crate) fn next_child(
-        &mut self,
-        node: &Node,
-        id: usize,
-        before: &mut Option<usize>,
-    ) -> Result<Option<usize>, Stop> {
+    fn next_child(&mut self, node: &Node, id: usize, before: &mut Option<usize>) -> Result<Option<usize>, Stop> {
         while self.cursor.next(b'}', before.is_none())? {
             let last = *before.get_or_insert(0);
             if let Some(index) = self.child(node, id, last)? {
