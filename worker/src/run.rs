@@ -1,13 +1,14 @@
 //! The run: plan, shards, commit in one process, by the same functions that pods call one at a time.
 
+mod shards;
+
+pub(crate) use shards::{Computed, shards};
+
 use crate::commit::{Committed, commit};
 use crate::fault::{Exit, Fault};
-use crate::plan::{Ask, Planned, plan, sources_of};
-use crate::shard::{Shards, write_failure};
-use crate::split::split;
+use crate::plan::{Ask, Planned, plan};
 use crate::work::Work;
 use engine::steps::PROFILE;
-use pipeline::plan::{Bucket, Part, Plan};
 use tokio::runtime::Handle;
 use tracing::trace_span;
 
@@ -104,68 +105,4 @@ fn once(
             _ => Err(fault),
         },
     }
-}
-
-/// What computing shards came to.
-#[derive(Debug, Default)]
-pub(crate) struct Computed {
-    /// Shards with a report.
-    pub(crate) done: usize,
-    /// Their rows.
-    pub(crate) rows: u64,
-    /// Why the others failed.
-    pub(crate) failed: Vec<Fault>,
-    /// How many of those the next plan cuts in two.
-    pub(crate) split: usize,
-}
-
-/// Computes the shards of those indices, one after the other, neighbours in time next to each other. A shard that fails by
-/// itself does not stop the others; a stop, a store that is away and a changed input do.
-pub(crate) fn shards(
-    work: &Work,
-    runtime: &Handle,
-    plan: &Plan,
-    mut indices: Vec<usize>,
-    watch: &dyn Watch,
-) -> Result<Computed, Fault> {
-    let sources = runtime.block_on(sources_of(work, plan))?;
-    let hash = plan.hash();
-    let mut computed = Computed::default();
-    indices.sort_by_key(|index| reading_order(plan.shards[*index].part));
-    let parts: Vec<Part> = indices.iter().map(|index| plan.shards[*index].part).collect();
-    let mut shards = Shards::new(work, runtime, &sources)?;
-    for (place, index) in indices.into_iter().enumerate() {
-        work.stop.check()?;
-        let one = &plan.shards[index];
-        let _said_in = tracing::error_span!("shard", shard = index, key = one.key).entered();
-        let seen = |members, bytes| watch.passed(members, bytes);
-        let computing = trace_span!(target: PROFILE, "shard", shard = index);
-        let fault = match computing.in_scope(|| shards.compute(one, &parts[place + 1..], &seen)) {
-            Ok(report) => {
-                (computed.done, computed.rows) = (computed.done + 1, computed.rows + report.rows);
-                continue;
-            }
-            Err(fault) => fault,
-        };
-        if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
-            return Err(fault);
-        }
-        let (fault, was_split) = split(work, runtime, one.part, shards.robots(), fault)?;
-        if was_split {
-            tracing::warn!(shard = index, %fault, "a shard did not fit into memory");
-        } else {
-            tracing::error!(shard = index, %fault, "a shard failed");
-        }
-        write_failure(work, runtime, &hash, one, &fault)?;
-        computed.failed.push(fault);
-        computed.split += usize::from(was_split);
-    }
-    Ok(computed)
-}
-
-/// Robots first, then time: a shard and the one after it then read the same members about the border between them, and what
-/// they share is little.
-fn reading_order(part: Part) -> (u64, u8, i64) {
-    let Bucket { bits, value } = part.bucket;
-    (if bits == 0 { 0 } else { value << (64 - u32::from(bits)) }, bits, part.span.from_ns)
 }

@@ -90,21 +90,21 @@ impl<'a> Shards<'a> {
         shard: &Shard,
         later: &[Part],
         seen: &(dyn Fn(u64, u64) + Sync),
-    ) -> Result<Report, Fault> {
-        let report = self.report(shard, later, seen);
+    ) -> Result<Shown, Fault> {
+        let shown = self.shown(shard, later, seen);
         self.carry.end_turn();
-        report
+        shown
     }
 
-    fn report(&mut self, shard: &Shard, later: &[Part], seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, Fault> {
+    fn shown(&mut self, shard: &Shard, later: &[Part], seen: &(dyn Fn(u64, u64) + Sync)) -> Result<Shown, Fault> {
         if let Some(report) = self.runtime.block_on(read_report(self.work.result.as_ref(), &shard.key))? {
-            return Ok(report);
+            return Ok(Shown::Before(Box::new(report)));
         }
         let later = self.neighbours(shard.part, later);
         let attempt = Attempt { later, seen, ..self.attempt(shard, &self.work.result) };
-        let report = attempt.run(&mut self.carry);
-        self.robots = attempt.robots.into_inner();
-        report
+        let (computed, robots) = attempt.run(&mut self.carry);
+        self.robots = robots;
+        computed.map(|computed| Shown::Now(Box::new(computed)))
     }
 
     /// An attempt at a shard alone, that nobody watches.
@@ -154,7 +154,8 @@ pub(crate) fn shard_into(
     store: &Arc<dyn Store>,
 ) -> Result<Report, Fault> {
     // Nothing is carried to another shard.
-    Shards::new(work, runtime, sources)?.attempt(shard, store).run(&mut Carry::new(0))
+    let (computed, _) = Shards::new(work, runtime, sources)?.attempt(shard, store).run(&mut Carry::new(0));
+    runtime.block_on(computed?.close())
 }
 
 /// Writes down why a shard failed.
@@ -219,31 +220,87 @@ struct Output {
     account: Account,
 }
 
-impl Attempt<'_> {
-    fn run(&self, carry: &mut Carry) -> Result<Report, Fault> {
-        let (store, key) = (self.store, self.shard.key.as_str());
-        let mut output = Output {
-            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
-            quarantine: QuarantineWriter::new(store, key, &self.id),
-            account: Account::default(),
+/// What a shard has to show.
+pub(crate) enum Shown {
+    /// The report of an earlier attempt.
+    Before(Box<Report>),
+    /// All of its rows, in files that are still open.
+    Now(Box<Filled>),
+}
+
+/// A shard whose rows are all written and whose files are still open. Dropping it leaves garbage that no report names.
+pub(crate) struct Filled {
+    store: Arc<dyn Store>,
+    key: String,
+    attempt: String,
+    output: Output,
+    clock: Clock,
+}
+
+impl Filled {
+    /// Makes its files visible, and then its report, by which they count. It may close while the next shard is computed.
+    pub(crate) async fn close(self) -> Result<Report, Fault> {
+        let Output { part, quarantine, account } = self.output;
+        let files = self.clock.wait(Step::Write, Box::pin(part.finish())).await?;
+        let quarantine = quarantine.finish().await?;
+        let report = Report {
+            format: FORMAT,
+            key: self.key,
+            attempt: self.attempt,
+            rows: files.iter().map(|file| file.rows).sum(),
+            files,
+            account,
+            timings: self.clock.timings(),
+            peak_memory_bytes: crate::memory::peak_bytes(),
+            quarantine,
+            written_ms: now_ms(),
         };
-        match self.fill(&mut output, carry) {
-            Ok(()) => self.report(output),
-            Err(fault) => {
-                self.abandon(output);
-                Err(fault)
-            }
+        match put_report(self.store.as_ref(), &report, Patience::default()).await? {
+            Placed::Written => Ok(report),
+            Placed::Lost(winner) => Ok(*winner),
         }
     }
 
+    /// Removes what was written.
+    pub(crate) async fn abandon(self) {
+        Box::pin(self.output.abandon()).await;
+    }
+}
+
+impl Output {
     /// Removes what was written. What cannot be removed is garbage that no report names: why the attempt ended says more.
-    fn abandon(&self, output: Output) {
-        let Output { part, quarantine, .. } = output;
-        for removed in [self.runtime.block_on(part.abort()), self.runtime.block_on(quarantine.abort())] {
+    async fn abandon(self) {
+        let Self { part, quarantine, .. } = self;
+        for removed in [part.abort().await, quarantine.abort().await] {
             if let Err(error) = removed {
                 tracing::warn!(%error, "files of an attempt that ended early stay behind");
             }
         }
+    }
+}
+
+impl Attempt<'_> {
+    /// Computes its rows; and how many robots it met.
+    fn run(self, carry: &mut Carry) -> (Result<Filled, Fault>, usize) {
+        let output = self.output().and_then(|mut output| match self.fill(&mut output, carry) {
+            Ok(()) => Ok(output),
+            Err(fault) => {
+                self.runtime.block_on(output.abandon());
+                Err(fault)
+            }
+        });
+        let robots = self.robots.into_inner();
+        let (store, key) = (Arc::clone(self.store), self.shard.key.clone());
+        (output.map(|output| Filled { store, key, attempt: self.id, output, clock: self.clock }), robots)
+    }
+
+    fn output(&self) -> Result<Output, Fault> {
+        let (store, key) = (self.store, self.shard.key.as_str());
+        Ok(Output {
+            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
+            quarantine: QuarantineWriter::new(store, key, &self.id),
+            account: Account::default(),
+        })
     }
 
     /// Finishes chunks on this thread while another one gathers the next.
@@ -423,27 +480,5 @@ impl Attempt<'_> {
             }
             Ok(())
         })
-    }
-
-    fn report(&self, output: Output) -> Result<Report, Fault> {
-        let Output { part, quarantine, account } = output;
-        let files = self.clock.time(Step::Write, || self.runtime.block_on(part.finish()))?;
-        let quarantine = self.runtime.block_on(quarantine.finish())?;
-        let report = Report {
-            format: FORMAT,
-            key: self.shard.key.clone(),
-            attempt: self.id.clone(),
-            rows: files.iter().map(|file| file.rows).sum(),
-            files,
-            account,
-            timings: self.clock.timings(),
-            peak_memory_bytes: crate::memory::peak_bytes(),
-            quarantine,
-            written_ms: now_ms(),
-        };
-        match self.runtime.block_on(put_report(self.store.as_ref(), &report, Patience::default()))? {
-            Placed::Written => Ok(report),
-            Placed::Lost(winner) => Ok(*winner),
-        }
     }
 }

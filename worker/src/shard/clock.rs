@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 use table::report::Timing;
-use tracing::{Span, trace_span};
+use tracing::{Instrument, Span, trace_span};
 
 /// A step of a shard, computing aside: its steps are the engine's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,15 @@ impl Clock {
     pub(super) fn time<T>(&self, step: Step, work: impl FnOnce() -> T) -> T {
         let mut laps = Laps::default();
         let done = step.span().in_scope(|| laps.time(step, work));
+        self.add(&laps);
+        done
+    }
+
+    /// Waits for `work` and adds what it took.
+    pub(super) async fn wait<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
+        let (start, mut laps) = (Instant::now(), Laps::default());
+        let done = work.instrument(step.span()).await;
+        laps.0[step as usize].0 += start.elapsed();
         self.add(&laps);
         done
     }
