@@ -2,7 +2,7 @@
 //! member lists where they are not.
 //!
 //! ```text
-//! days to cut    ─► survey of their objects' members ─► parts ─┐
+//! days to cut    ─► survey of their objects' members ─► parts ─┐   (a small day is one part)
 //! days as before ─► parts of the base's plan ──────────────────┴─► inputs: of the base's plan, else a draft of what is near
 //! ```
 
@@ -14,7 +14,8 @@ use archive::members::content_id;
 use pipeline::member::Stamp;
 use pipeline::pipeline::DayRange;
 use pipeline::plan::{
-    Cut, Draft, Drafted, Inputs, Known, Outline, Part, Plan, Sight, Survey, axes, digest, robots_known, sight, within,
+    Bucket, Cut, Draft, Drafted, Inputs, Known, Outline, Part, Plan, Sight, Survey, axes, digest, robots_known, sight,
+    within,
 };
 use pipeline::time::Day;
 use std::collections::{BTreeSet, HashMap};
@@ -80,14 +81,19 @@ impl Drafting<'_> {
             self.outline.reached().into_iter().filter(asked).map(|day| (day, self.outline.day_digest(day))).collect();
         let mut parts: HashMap<Day, Vec<Part>> =
             named.iter().filter_map(|(day, digest)| Some((*day, self.known.parts_of(*day, digest)?))).collect();
-        let open: BTreeSet<Day> = named.iter().map(|(day, _)| *day).filter(|day| !parts.contains_key(day)).collect();
+        let shard_bytes = self.work.pipeline().shard_bytes;
+        let mut open: BTreeSet<Day> =
+            named.iter().map(|(day, _)| *day).filter(|day| !parts.contains_key(day)).collect();
+        // A day that is small enough is one part, whoever's members it has.
+        let small = open.extract_if(.., |day| self.outline.bytes_of(*day) <= shard_bytes);
+        parts.extend(small.map(|day| (day, self.pieces(vec![Part { span: day.span(), bucket: Bucket::ALL }]))));
         let of_open = |stamp: Stamp| match stamp {
             Stamp::At(ns) => open.contains(&Day::of(ns)),
             Stamp::Day(day) => open.contains(&day),
             Stamp::Absent => false,
         };
         let survey = self.survey(self.outline.objects_of(&open), of_open).await?;
-        let cut = |day: &Day| (*day, self.pieces(survey.parts_of(*day, self.work.pipeline().shard_bytes)));
+        let cut = |day: &Day| (*day, self.pieces(survey.parts_of(*day, shard_bytes)));
         parts.extend(open.iter().map(cut));
         let in_order = named.iter().flat_map(|(day, _)| parts.remove(day).unwrap_or_default()).collect();
         Ok((named.into_iter().map(|(day, digest)| (day.0, digest)).collect(), in_order))

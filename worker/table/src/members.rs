@@ -22,19 +22,25 @@ use futures::TryStreamExt;
 use groups::{GroupsReader, GroupsWriter};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
-use parquet::arrow::async_reader::ParquetRecordBatchStream;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 use pipeline::member::{Member, Packing, Stamp};
 use pipeline::time::{DAY_NS, Day, Span};
+use std::panic::resume_unwind;
 use std::sync::{Arc, LazyLock};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
 
 /// Layout of a member list, in its footer.
 const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"] };
 
 /// Members of one chunk of a reader: about 2 MB.
 const CHUNK_MEMBERS: usize = 8 << 10;
+
+/// Chunks that wait for the other thread.
+const CHUNKS_AHEAD: usize = 2;
 
 /// Zip's number for members as they are.
 const STORED: u16 = 0;
@@ -65,9 +71,12 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 });
 
 /// Writes the members of one state of an object, in archive order. Dropping it leaves nothing visible.
+///
+/// Another thread encodes the file while more members are found.
 pub struct MembersWriter {
     key: String,
-    file: ParquetUpload,
+    chunks: Sender<RecordBatch>,
+    file: Task<ParquetUpload, TableError>,
     groups: GroupsWriter,
 }
 
@@ -75,27 +84,65 @@ impl MembersWriter {
     /// The list of the state `content_id`. Writing one that is there again replaces it by equal bytes.
     pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
         let key = layout::members(content_id);
-        let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
-        Ok(Self { key, file, groups: GroupsWriter::new(row_group_rows(&SCHEMA)) })
+        let mut file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
+        let (chunks, mut ready) = channel::<RecordBatch>(CHUNKS_AHEAD);
+        let file = tokio::spawn(async move {
+            while let Some(chunk) = ready.recv().await {
+                file.write(chunk).await?;
+            }
+            Ok(file)
+        });
+        Ok(Self { key, chunks, file: Task::of(file), groups: GroupsWriter::new(row_group_rows(&SCHEMA)) })
     }
 
     /// Appends members. [`Member::object`] is not kept: the same state may lie elsewhere in another listing.
     pub async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
         members.iter().for_each(|member| self.groups.add(member));
         let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
-        self.file.write(batch).await
+        match self.chunks.send(batch).await {
+            Ok(()) => Ok(()),
+            // It has ended before the last chunk, so it says why.
+            Err(_) => self.file.end().await.map(drop),
+        }
     }
 
     /// Makes the list visible.
-    pub async fn finish(mut self) -> Result<(), TableError> {
-        self.file.note(groups::KEY, self.groups.line());
-        self.file.finish().await?;
+    pub async fn finish(self) -> Result<(), TableError> {
+        let Self { chunks, mut file, groups, key } = self;
+        drop(chunks);
+        let ended = || TableError::writing(&key, &"it was given up before");
+        let mut file = file.end().await?.ok_or_else(ended)?;
+        file.note(groups::KEY, groups.line());
+        file.finish().await?;
         Ok(())
     }
 
     /// Removes what was written.
     pub async fn abort(self) -> Result<(), TableError> {
-        self.file.abort().await
+        let Self { chunks, mut file, .. } = self;
+        drop(chunks);
+        match file.end().await {
+            Ok(Some(file)) => file.abort().await,
+            // What failed has removed itself.
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// What goes on beside its owner, until it has said what it came to.
+struct Task<T, E>(Option<JoinHandle<Result<T, E>>>);
+
+impl<T, E> Task<T, E> {
+    fn of(task: JoinHandle<Result<T, E>>) -> Self {
+        Self(Some(task))
+    }
+
+    /// Waits for it; `None`: it has said so before. Its panic is its owner's.
+    async fn end(&mut self) -> Result<Option<T>, E> {
+        match self.0.take() {
+            Some(task) => task.await.unwrap_or_else(|error| resume_unwind(error.into_panic())).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -111,12 +158,13 @@ pub struct Wanted {
     pub robots: Option<Robots>,
 }
 
-/// Reads a member list chunk by chunk, in archive order.
+/// Reads a member list chunk by chunk, in archive order. Another thread decodes the next ones meanwhile.
 pub struct MembersReader {
     /// What errors call it.
     place: String,
     object: u32,
-    chunks: ParquetRecordBatchStream<ParquetObject>,
+    chunks: Receiver<RecordBatch>,
+    list: Task<(), ParquetError>,
     robot: Option<Arc<str>>,
 }
 
@@ -144,8 +192,17 @@ impl MembersReader {
         let filter = wanted.filter(reader.parquet_schema());
         let reader = reader.with_row_groups(groups).with_batch_size(CHUNK_MEMBERS);
         let reader = if let Some(filter) = filter { reader.with_row_filter(filter) } else { reader };
-        let chunks = reader.build().map_err(|error| TableError::reading(&place, error))?;
-        Ok(Some(Self { place, object, chunks, robot: None }))
+        let mut decoded = reader.build().map_err(|error| TableError::reading(&place, error))?;
+        let (ready, chunks) = channel(CHUNKS_AHEAD);
+        let list = tokio::spawn(async move {
+            while let Some(chunk) = decoded.try_next().await? {
+                if ready.send(chunk).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        Ok(Some(Self { place, object, chunks, list: Task::of(list), robot: None }))
     }
 
     /// How many members the list holds where nothing is left out, and their stored bytes.
@@ -160,7 +217,7 @@ impl MembersReader {
 
     /// The next members; never an empty chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Member>>, TableError> {
-        while let Some(batch) = self.chunks.try_next().await.map_err(|error| TableError::reading(&self.place, error))? {
+        while let Some(batch) = self.chunks.recv().await {
             let columns = Columns::of(&batch).ok_or_else(|| self.malformed())?;
             let mut members = Vec::with_capacity(batch.num_rows());
             for row in 0..batch.num_rows() {
@@ -171,6 +228,7 @@ impl MembersReader {
                 return Ok(Some(members));
             }
         }
+        self.list.end().await.map_err(|error| TableError::reading(&self.place, error))?;
         Ok(None)
     }
 

@@ -74,6 +74,11 @@ impl<'a> Outline<'a> {
         self.digest(self.of_day(day).collect())
     }
 
+    /// Stored bytes of all members stamped on that day.
+    pub fn bytes_of(&self, day: Day) -> u64 {
+        self.of_day(day).fold(0, |sum, (_, cell)| sum.saturating_add(cell.bytes))
+    }
+
     /// A name for all that the one cut of a timeless archive depends on.
     pub fn whole_digest(&self) -> String {
         self.digest(self.timed.values().flatten().chain(&self.timeless).copied().collect())
