@@ -11,7 +11,7 @@
 //! not exist here (decode refuses them), so "null never matches" holds by construction.
 
 use crate::account::JoinAccount;
-use crate::sorted::{Side, Unsorted, check, position, seek};
+use crate::sorted::{Side, Unsorted, check, position, seek, seek_ahead};
 use pipeline::spec::Direction;
 use std::ops::Range;
 
@@ -89,7 +89,7 @@ struct Neighbours<'a> {
 impl Neighbours<'_> {
     #[inline]
     fn backward(&mut self, t: i64, tolerance_ns: u64) -> u32 {
-        self.after = seek(self.right, self.after, |time| time <= t);
+        self.after = seek_ahead(self.right, self.after, |time| time <= t);
         match self.after.checked_sub(1) {
             Some(at) if self.right[at].abs_diff(t) <= tolerance_ns => position(at),
             _ => NO_MATCH,
@@ -98,7 +98,7 @@ impl Neighbours<'_> {
 
     #[inline]
     fn forward(&mut self, t: i64, tolerance_ns: u64) -> u32 {
-        self.after = seek(self.right, self.after, |time| time <= t);
+        self.after = seek_ahead(self.right, self.after, |time| time <= t);
         if self.after > 0 && self.right[self.after - 1] == t {
             return position(self.after - 1);
         }
@@ -110,7 +110,22 @@ impl Neighbours<'_> {
 
     #[inline]
     fn nearest(&mut self, t: i64, tolerance_ns: u64) -> u32 {
-        self.after = seek(self.right, self.after, |time| time <= t);
+        self.after = seek_ahead(self.right, self.after, |time| time <= t);
+        let around = self.after.checked_sub(1).and_then(|from| self.right[from..].first_chunk::<3>());
+        if let Some(&[behind, ahead, next]) = around {
+            let (back, forth) = (t.abs_diff(behind), ahead.abs_diff(t));
+            let is_ahead = forth < back;
+            // Which of the two is as good as random, so nothing branches on it; only equal times do.
+            if ahead != next {
+                let at = position(self.after - 1 + usize::from(is_ahead));
+                return if back.min(forth) <= tolerance_ns { at } else { NO_MATCH };
+            }
+        }
+        self.nearest_of_any(t, tolerance_ns)
+    }
+
+    /// The same at the ends, and before equal times.
+    fn nearest_of_any(&mut self, t: i64, tolerance_ns: u64) -> u32 {
         let back = self.after.checked_sub(1).map(|at| self.right[at].abs_diff(t));
         let ahead = self.right.get(self.after).map(|time| time.abs_diff(t));
         match (back, ahead) {

@@ -40,10 +40,21 @@ pub struct Unsorted {
 /// With `u32::MAX` times or more: positions are kept in 32 bits, and one robot's signal in one shard never comes near.
 pub(crate) fn check(times: &[i64], side: Side) -> Result<(), Unsorted> {
     assert!(times.len() < u32::MAX as usize, "a robot's signal in one shard holds fewer than 2^32 - 1 observations");
-    match times.windows(2).position(|pair| pair[0] > pair[1]) {
-        Some(at) => Err(Unsorted { side, row: at + 1 }),
-        None => Ok(()),
+    if is_sorted(times) {
+        return Ok(());
     }
+    let at = times.windows(2).position(|pair| pair[0] > pair[1]);
+    at.map_or(Ok(()), |at| Err(Unsorted { side, row: at + 1 }))
+}
+
+/// Whether no time is earlier than the one before it; many pairs are compared at once.
+fn is_sorted(times: &[i64]) -> bool {
+    const AT_ONCE: usize = 512;
+    let later = times.get(1..).unwrap_or_default();
+    let goes_back = |(earlier, later): (&[i64], &[i64])| {
+        earlier.iter().zip(later).fold(false, |back, (earlier, later)| back | (earlier > later))
+    };
+    !times[..later.len()].chunks(AT_ONCE).zip(later.chunks(AT_ONCE)).any(goes_back)
 }
 
 /// A position as it is kept in take lists and bounds.
@@ -63,6 +74,19 @@ pub(crate) fn seek(times: &[i64], hint: usize, before: impl Fn(i64) -> bool) -> 
         gallop_backward(times, hint - 1, before)
     } else {
         hint
+    }
+}
+
+/// The same where the answer is `hint` or more, and mostly a few more: those are counted without a branch for each.
+#[inline]
+pub(crate) fn seek_ahead(times: &[i64], hint: usize, before: impl Fn(i64) -> bool) -> usize {
+    const AT_ONCE: usize = 4;
+    match times.get(hint..).and_then(|rest| rest.first_chunk::<AT_ONCE>()) {
+        Some(next) => match next.iter().filter(|time| before(**time)).count() {
+            AT_ONCE => seek(times, hint + AT_ONCE, before),
+            few => hint + few,
+        },
+        None => seek(times, hint, before),
     }
 }
 
@@ -105,6 +129,9 @@ mod tests {
             let want = times.partition_point(|&t| t <= target);
             for hint in 0..60 {
                 assert_eq!(seek(&times, hint, |t| t <= target), want, "target {target} hint {hint}");
+                if hint <= want {
+                    assert_eq!(seek_ahead(&times, hint, |t| t <= target), want, "target {target} hint {hint}");
+                }
             }
         }
         assert_eq!(seek(&[], 3, |_| true), 0);
