@@ -9,6 +9,8 @@ use super::text;
 
 /// Most keys of a script; a record with more is read key by key.
 const STEPS_MAX: usize = 256;
+/// Most bytes between two values of a script.
+const LEAD_BYTES_MAX: usize = 1024;
 
 /// The keys of a record that was read, in its order.
 #[derive(Debug, Default)]
@@ -38,19 +40,61 @@ impl Script {
     }
 }
 
-/// The keys at the top of the object that `record` begins with.
+/// The keys at the top of the object that `record` begins with; `None`: they are too many, or too long.
 fn steps(children: &[Child], fields: &[Field], record: &str) -> Option<Vec<Step>> {
     let mut cursor = Cursor::new(record, u32::MAX);
     let (mut steps, mut from) = (Vec::new(), 0);
     cursor.enter().ok()?;
     while cursor.next(b'}', steps.is_empty()).ok()? {
         let key = cursor.key().ok()?;
+        let lead = &record.as_bytes()[from..cursor.at];
+        if steps.len() == STEPS_MAX || lead.len() > LEAD_BYTES_MAX {
+            return None;
+        }
         let name = text::content(&record[key.start..key.end], key.escaped);
         let child = children.iter().position(|child| child.name == name);
-        let lead = Literal::new(&record.as_bytes()[from..cursor.at]);
-        steps.push(Step { lead, wanted: child.map(|child| (child, fields[child])) });
+        steps.push(Step { lead: Literal::new(lead), wanted: child.map(|child| (child, fields[child])) });
         cursor.skip().ok()?;
         from = cursor.at;
     }
-    (steps.len() <= STEPS_MAX).then_some(steps)
+    Some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leads(script: &Script) -> Vec<&str> {
+        script.steps.iter().map(|step| std::str::from_utf8(step.lead.bytes()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_script_is_what_stands_between_the_values() {
+        let mut script = Script::default();
+        script.stray(&[], &[], r#"{ "a": [1, {"b":2}] , "c" :3}"#);
+        assert_eq!(leads(&script), [r#"{ "a": "#, r#" , "c" :"#]);
+    }
+
+    #[test]
+    fn a_record_of_very_many_keys_or_very_long_ones_makes_none() {
+        let many: Vec<String> = (0..=STEPS_MAX).map(|key| format!("\"{key}\":0")).collect();
+        for (keys, expected) in [(STEPS_MAX, STEPS_MAX), (STEPS_MAX + 1, 0)] {
+            let mut script = Script::default();
+            script.stray(&[], &[], &format!("{{{}}}", many[..keys].join(",")));
+            assert_eq!(script.steps.len(), expected);
+        }
+        let mut script = Script::default();
+        script.stray(&[], &[], &format!("{{{}\"a\":0}}", " ".repeat(LEAD_BYTES_MAX)));
+        assert!(script.steps.is_empty());
+    }
+
+    #[test]
+    fn records_that_are_never_alike_are_learned_from_ever_more_rarely() {
+        let mut script = Script::default();
+        let learned = (1..=64).filter(|turn| {
+            script.stray(&[], &[], &format!("{{\"{turn}\":0}}"));
+            leads(&script) == [format!("{{\"{turn}\":")]
+        });
+        assert_eq!(learned.collect::<Vec<i32>>(), [1, 2, 4, 8, 16, 32, 64]);
+    }
 }
