@@ -12,8 +12,7 @@ use super::number::Number;
 use super::plan::{Child, Node, Origin, SignalPlan, ValueKind};
 use super::script::Script;
 use super::series::Series;
-use super::text;
-use super::walk::Walk;
+use super::walk::{Walk, named};
 use pipeline::time::is_plausible;
 
 /// Most fields of a plain record: one bit each says whether it was there.
@@ -157,9 +156,7 @@ impl Record<'_, '_> {
         }
         while self.cursor.next(b'}', first).ok()? {
             first = false;
-            let key = self.cursor.key().ok()?;
-            let name = text::content(&self.cursor.text[key.start..key.end], key.escaped);
-            match children.iter().position(|child| child.name == name) {
+            match named(children, self.cursor).ok()? {
                 Some(child) => self.value(child, fields[child])?,
                 None => self.cursor.skip().ok()?,
             }

@@ -277,20 +277,12 @@ impl Number {
 /// numbers of changing length cost no mispredicted branch per digit.
 #[inline]
 fn digits(bytes: &[u8], mut at: usize, mut mantissa: u64) -> (u64, usize) {
-    while let Some(eight) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let values = u64::from_le_bytes(*eight) ^ ZEROS;
-        let others = not_digits(values);
-        if others == 0 {
-            mantissa = mantissa.wrapping_mul(100_000_000).wrapping_add(eight_digits(values));
-            at += 8;
-            continue;
+    while let Some((value, count)) = bytes.get(at..).and_then(few) {
+        mantissa = mantissa.wrapping_mul(TENS[count]).wrapping_add(value);
+        at += count;
+        if count < 8 {
+            return (mantissa, at);
         }
-        let count = (others.trailing_zeros() / 8) as usize;
-        if count > 0 {
-            let value = eight_digits(values << (64 - 8 * count));
-            mantissa = mantissa.wrapping_mul(TENS[count]).wrapping_add(value);
-        }
-        return (mantissa, at + count);
     }
     while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
         mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));

@@ -5,7 +5,7 @@ use super::json::Cursor;
 use super::lane::Field;
 use super::literal::Literal;
 use super::plan::Child;
-use super::text;
+use super::walk::named;
 
 /// Most keys of a script; a record with more is read key by key.
 const STEPS_MAX: usize = 256;
@@ -46,13 +46,11 @@ fn steps(children: &[Child], fields: &[Field], record: &str) -> Option<Vec<Step>
     let (mut steps, mut from) = (Vec::new(), 0);
     cursor.enter().ok()?;
     while cursor.next(b'}', steps.is_empty()).ok()? {
-        let key = cursor.key().ok()?;
+        let child = named(children, &mut cursor).ok()?;
         let lead = &record.as_bytes()[from..cursor.at];
         if steps.len() == STEPS_MAX || lead.len() > LEAD_BYTES_MAX {
             return None;
         }
-        let name = text::content(&record[key.start..key.end], key.escaped);
-        let child = children.iter().position(|child| child.name == name);
         steps.push(Step { lead: Literal::new(lead), wanted: child.map(|child| (child, fields[child])) });
         cursor.skip().ok()?;
         from = cursor.at;

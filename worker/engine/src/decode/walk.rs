@@ -270,9 +270,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if self.cursor.expect_key(&children[guess].quoted)? {
             return Ok(Some(guess));
         }
-        let key = self.cursor.key()?;
-        let name = self.name(key);
-        let found = children.iter().position(|c| c.name == name);
+        let found = named(children, self.cursor)?;
         if let Some(found) = found {
             self.ground.guesses[id][before] = found;
         }
@@ -423,6 +421,13 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         Ok(())
     }
+}
+
+/// Takes a key; which of the children has that name.
+pub(super) fn named(children: &[Child], cursor: &mut Cursor<'_>) -> Result<Option<usize>, Stop> {
+    let key = cursor.key()?;
+    let name = text::content(&cursor.text[key.start..key.end], key.escaped);
+    Ok(children.iter().position(|child| child.name == name))
 }
 
 /// A hash that tells most different keys apart; equal hashes only cost an exact walk.
