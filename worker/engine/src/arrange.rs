@@ -8,26 +8,26 @@
 //! Data that is in order already, one robot after the other, is sliced, not copied. Not here: which time spans and robots
 //! take part; that is the shard's business.
 
+mod gather;
+
 use crate::account::{Account, SignalAccount};
-use crate::decode::{Decoded, Role, TooMuch};
+use crate::decode::{Decoded, Observations, Role, Section, TooMuch};
 use crate::schema::{arrow_type, column_type};
-use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, UInt32Array, make_array};
+use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
+use gather::gather;
 use pipeline::archive::{ColumnKind, Signal};
 use pipeline::spec::Duplicates;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Position of the `robot` column in decoded batches.
-const ROBOT: usize = 0;
-/// Position of the `member` column in decoded batches.
-const MEMBER: usize = 1;
 /// Position of the `time` column in decoded batches.
-const TIME: usize = 2;
+const TIME: usize = 0;
 /// Position of the signal's first column in decoded batches, behind `known`.
-const COLUMNS: usize = 4;
+const COLUMNS: usize = 2;
 
 /// All observations of one robot.
 #[derive(Debug, Clone)]
@@ -69,12 +69,19 @@ pub struct Arranged {
 struct Run {
     batch: usize,
     start: usize,
-    end: usize,
+    rows: usize,
+}
+
+/// What one robot has of one signal, in archive order.
+#[derive(Debug, Clone, Default)]
+struct Share {
+    runs: Vec<Run>,
+    /// Members and how many rows they have.
+    members: Vec<(u32, usize)>,
 }
 
 /// Arranges what decoders gathered. `decoded` is in archive order, `signals` are those of the archive, `roles` says for
-/// each member index who accounts for it. What was decoded of a signal goes once it is arranged: at most one signal is held
-/// twice.
+/// each member index who accounts for it. What was decoded of a column goes once it is gathered.
 ///
 /// Errors: more than 2 GiB of text in one column of one robot.
 pub fn arrange(decoded: Vec<Decoded>, signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
@@ -83,16 +90,21 @@ pub fn arrange(decoded: Vec<Decoded>, signals: &[Signal], roles: &[Role]) -> Res
     let names: BTreeMap<&str, Arc<str>> =
         robots_of.iter().flatten().map(|name| (name.as_ref(), Arc::clone(name))).collect();
     let place: BTreeMap<&str, usize> = names.keys().enumerate().map(|(place, name)| (*name, place)).collect();
+    let places: Vec<Vec<usize>> =
+        robots_of.iter().map(|robots| robots.iter().map(|name| place[name.as_ref()]).collect()).collect();
     let mut robots: Vec<RobotSignals> =
         names.values().map(|name| RobotSignals { robot: Arc::clone(name), signals: Vec::new() }).collect();
     let mut account = Account::default();
     for signal in signals {
-        let held: Vec<RecordBatch> = signals_of.iter_mut().filter_map(Iterator::next).collect();
-        let batches: Vec<&RecordBatch> = held.iter().collect();
+        let held: Vec<Observations> = signals_of.iter_mut().filter_map(Iterator::next).collect();
+        let (runs, members): (Vec<_>, Vec<_>) =
+            shares(&places, &held, robots.len()).into_iter().map(|share| (share.runs, share.members)).unzip();
+        let batches = held.into_iter().map(|observations| observations.rows).collect();
+        let too_much = |source| TooMuch { signal: signal.name.clone(), source };
+        let gathered = gather(batches, &runs).map_err(too_much)?;
         let counts = account.signals.entry(signal.name.clone()).or_default();
-        for (robot, runs) in robots.iter_mut().zip(runs(&robots_of, &batches, &place)) {
-            let batch = one(&batches, &runs, signal, roles, counts);
-            let too_much = |source| TooMuch { signal: signal.name.clone(), source };
+        for ((robot, batch), members) in robots.iter_mut().zip(gathered).zip(&members) {
+            let batch = resolved(batch, members, signal, roles, counts);
             robot.signals.push(batch.map_err(too_much)?);
         }
     }
@@ -121,61 +133,63 @@ impl RobotSignals {
     }
 }
 
-/// For each robot its runs in the batches of one signal, in archive order.
-fn runs(robots_of: &[Vec<Arc<str>>], batches: &[&RecordBatch], place: &BTreeMap<&str, usize>) -> Vec<Vec<Run>> {
-    let mut runs = vec![Vec::new(); place.len()];
-    for (batch, (robots, rows)) in robots_of.iter().zip(batches).enumerate() {
-        let places: Vec<usize> = robots.iter().map(|name| place[name.as_ref()]).collect();
+/// For each robot what it has in the batches of one signal. `places` says for each batch which robots its sections are of.
+fn shares(places: &[Vec<usize>], held: &[Observations], robots: usize) -> Vec<Share> {
+    let mut shares = vec![Share::default(); robots];
+    for (batch, (places, Observations { sections, .. })) in places.iter().zip(held).enumerate() {
         let mut start = 0;
-        for same in rows.column(ROBOT).as_primitive::<UInt32Type>().values().chunk_by(|a, b| a == b) {
-            let end = start + same.len();
-            runs[places[same[0] as usize]].push(Run { batch, start, end });
-            start = end;
+        for Section { robot, member, rows } in sections {
+            let Share { runs, members } = &mut shares[places[*robot as usize]];
+            match runs.last_mut() {
+                Some(run) if run.batch == batch && run.start + run.rows == start => run.rows += rows,
+                _ => runs.push(Run { batch, start, rows: *rows }),
+            }
+            members.push((*member, *rows));
+            start += rows;
         }
     }
-    runs
+    shares
 }
 
-/// The batch of one robot and signal; a robot was named by some batch, so there is one.
-fn one(
-    batches: &[&RecordBatch],
-    runs: &[Run],
+/// The batch of one robot and signal, its rows in order of time and of equal ones those that stay.
+fn resolved(
+    gathered: RecordBatch,
+    members: &[(u32, usize)],
     signal: &Signal,
     roles: &[Role],
     counts: &mut SignalAccount,
 ) -> Result<RecordBatch, ArrowError> {
-    let gathered = match runs {
-        [] => batches[0].slice(0, 0),
-        [Run { batch, start, end }] => batches[*batch].slice(*start, end - start),
-        _ => gather(batches, runs)?,
+    let own = rows_of_own(members, roles);
+    let (kept, members) = match order(gathered.column(TIME).as_primitive::<Int64Type>().values(), signal.duplicates) {
+        None => (gathered, Cow::Borrowed(members)),
+        Some(rows) => {
+            let each: Vec<u32> = each(members).collect();
+            let members: Vec<(u32, usize)> = rows.iter().map(|row| (each[*row as usize], 1)).collect();
+            (take_record_batch(&gathered, &UInt32Array::from(rows))?, Cow::Owned(members))
+        }
     };
-    let kept = match order(gathered.column(TIME).as_primitive::<Int64Type>().values(), signal.duplicates) {
-        Some(rows) => take_record_batch(&gathered, &UInt32Array::from(rows))?,
-        None => gathered.clone(),
-    };
-    count(&gathered, &kept, signal, roles, counts);
+    let kept_own = rows_of_own(&members, roles);
+    counts.kept += kept_own;
+    counts.duplicate += own - kept_own;
+    count_nulls(&kept, &members, signal, roles, counts);
     let is_traced = kept.num_columns() > COLUMNS + signal.columns.len();
-    let columns = (TIME..kept.num_columns()).chain(is_traced.then_some(MEMBER));
-    kept.project(&columns.collect::<Vec<_>>())
+    if is_traced { with_members(&kept, UInt32Array::from_iter_values(each(&members))) } else { Ok(kept) }
 }
 
-/// Copies runs one after the other. Only batches that have a run are looked at: there may be many more.
-fn gather(batches: &[&RecordBatch], runs: &[Run]) -> Result<RecordBatch, ArrowError> {
-    let rows = runs.iter().map(|run| run.end - run.start).sum();
-    let parts: Vec<(&RecordBatch, &[Run])> =
-        runs.chunk_by(|a, b| a.batch == b.batch).map(|runs| (batches[runs[0].batch], runs)).collect();
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batches[0].num_columns());
-    for column in 0..batches[0].num_columns() {
-        let data: Vec<_> = parts.iter().map(|(batch, _)| batch.column(column).to_data()).collect();
-        let mut into = MutableArrayData::new(data.iter().collect(), false, rows);
-        for (part, (_, runs)) in parts.iter().enumerate() {
-            for Run { start, end, .. } in *runs {
-                into.try_extend(part, *start, *end)?;
-            }
-        }
-        columns.push(make_array(into.freeze()));
-    }
-    RecordBatch::try_new(batches[0].schema(), columns)
+/// The member of each row.
+fn each(members: &[(u32, usize)]) -> impl Iterator<Item = u32> {
+    members.iter().flat_map(|(member, rows)| std::iter::repeat_n(*member, *rows))
+}
+
+/// The batch with one more column.
+fn with_members(batch: &RecordBatch, members: UInt32Array) -> Result<RecordBatch, ArrowError> {
+    let (schema, mut columns, _) = batch.clone().into_parts();
+    let member = Arc::new(Field::new("member", DataType::UInt32, false));
+    columns.push(Arc::new(members));
+    RecordBatch::try_new(
+        Arc::new(Schema::new(schema.fields().iter().cloned().chain([member]).collect::<Vec<_>>())),
+        columns,
+    )
 }
 
 /// Which rows to take in which order so that times ascend and duplicates are resolved; `None`: they are as they should be.
@@ -201,19 +215,33 @@ fn order(times: &[i64], duplicates: Duplicates) -> Option<Vec<u32>> {
     Some(rows)
 }
 
-/// Counts the observations of own members: what was kept, what was not, and the nulls in what was.
-fn count(all: &RecordBatch, kept: &RecordBatch, signal: &Signal, roles: &[Role], counts: &mut SignalAccount) {
-    let own = |member: &u32| roles.get(*member as usize) == Some(&Role::Own);
-    let members = |batch: &RecordBatch| batch.column(MEMBER).as_primitive::<UInt32Type>().values().clone();
-    let kept_members = members(kept);
-    let kept_own = kept_members.iter().filter(|member| own(member)).count() as u64;
-    counts.kept += kept_own;
-    counts.duplicate += members(all).iter().filter(|member| own(member)).count() as u64 - kept_own;
-    let columns = &kept.columns()[COLUMNS..];
-    for (column, values) in signal.columns.iter().zip(columns) {
+/// How many rows are of own members.
+fn rows_of_own(members: &[(u32, usize)], roles: &[Role]) -> u64 {
+    members.iter().filter(|(member, _)| is_own(*member, roles)).map(|(_, rows)| *rows as u64).sum()
+}
+
+fn is_own(member: u32, roles: &[Role]) -> bool {
+    roles.get(member as usize) == Some(&Role::Own)
+}
+
+/// Counts the nulls of own members in what was kept.
+fn count_nulls(
+    kept: &RecordBatch,
+    members: &[(u32, usize)],
+    signal: &Signal,
+    roles: &[Role],
+    counts: &mut SignalAccount,
+) {
+    for (column, values) in signal.columns.iter().zip(&kept.columns()[COLUMNS..]) {
         let Some(nulls) = values.nulls().filter(|nulls| nulls.null_count() > 0) else { continue };
-        let own_null = |(row, member): &(usize, &u32)| nulls.is_null(*row) && own(member);
-        let found = kept_members.iter().enumerate().filter(own_null).count() as u64;
+        let mut start = 0;
+        let mut found = 0;
+        for (member, rows) in members {
+            if is_own(*member, roles) {
+                found += nulls.slice(start, *rows).null_count() as u64;
+            }
+            start += rows;
+        }
         if found > 0 {
             *counts.nulls.entry(column.name.clone()).or_default() += found;
         }
@@ -330,7 +358,7 @@ mod tests {
         let arranged = arrange(decoded.to_vec(), &words(Duplicates::Last).signals, &[Role::Own; 2]).unwrap();
         let pointer =
             |batch: &RecordBatch, column: usize| batch.column(column).as_primitive::<Int64Type>().values().as_ptr();
-        assert_eq!(pointer(&arranged.robots[0].signals[0], 0), pointer(&decoded[0].signals[0], TIME));
+        assert_eq!(pointer(&arranged.robots[0].signals[0], 0), pointer(&decoded[0].signals[0].rows, TIME));
     }
 
     #[test]

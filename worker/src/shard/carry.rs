@@ -7,14 +7,9 @@
 //! What is kept is bounded: beyond a share of the memory budget members are decoded again. Rows are the same either way.
 
 use super::chunk::Pick;
-use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::datatypes::UInt32Type;
 use engine::decode::Decoded;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// Position of the `member` column in decoded batches.
-const MEMBER: usize = 1;
 /// What a batch takes beside its values, about: many stretches hold one small member.
 const BATCH_BYTES: usize = 1 << 10;
 
@@ -24,7 +19,7 @@ pub(super) type Turn = usize;
 /// The observations of members that follow each other among a shard's picks, are the same to it, and have the same last reader.
 #[derive(Debug, Clone)]
 pub(super) struct Stretch {
-    /// Index of its first member among the picks; the `member` column counts from there.
+    /// Index of its first member among the picks; sections count from there.
     pub(super) first: usize,
     /// How many members it has.
     pub(super) members: usize,
@@ -132,7 +127,7 @@ impl Stretch {
     }
 
     fn bytes(&self) -> usize {
-        self.decoded.signals.iter().map(|batch| batch.get_array_memory_size() + BATCH_BYTES).sum()
+        self.decoded.signals.iter().map(|observations| observations.bytes() + BATCH_BYTES).sum()
     }
 }
 
@@ -146,18 +141,11 @@ fn renumbered(stretch: Stretch, first: usize) -> Stretch {
         |index: usize| u32::try_from(index).unwrap_or_else(|_| unreachable!("a chunk has under 4 billion members"));
     let (from, to) = (number(stretch.first), number(first));
     let Stretch { members, mut decoded, .. } = stretch;
-    for batch in &mut decoded.signals {
-        *batch = with_members(batch, |member| member - from + to);
+    for section in decoded.signals.iter_mut().flat_map(|observations| &mut observations.sections) {
+        section.member = section.member - from + to;
     }
     for refusal in &mut decoded.refused {
         refusal.member = refusal.member - from + to;
     }
     Stretch { first, members, until: 0, decoded }
-}
-
-fn with_members(batch: &RecordBatch, number: impl Fn(u32) -> u32) -> RecordBatch {
-    let members: UInt32Array = batch.column(MEMBER).as_primitive::<UInt32Type>().unary(number);
-    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[MEMBER] = Arc::new(members);
-    RecordBatch::try_new(batch.schema(), columns).unwrap_or_else(|error| unreachable!("as long as before: {error}"))
 }

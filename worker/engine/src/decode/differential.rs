@@ -5,7 +5,7 @@ use super::fixture::{archive, place, signal};
 use super::oracle::{self, Expected, Parser, Tree};
 use super::*;
 use arrow::array::AsArray;
-use arrow::datatypes::{Float64Type, Int64Type, TimestampNanosecondType, UInt32Type};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampNanosecondType};
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
 use pipeline::spec::{Infinite, OnConflict, OnMismatch};
 use proptest::collection::vec;
@@ -339,9 +339,9 @@ fn words(format: Format, bend: u8) -> Archive {
 
 /// A decoded member as the oracle tells it.
 fn told(decoded: &Decoded) -> Expected {
-    let row = |batch: &RecordBatch, row: usize| {
-        let robot = &decoded.robots[batch.column(0).as_primitive::<UInt32Type>().value(row) as usize];
-        let cells = batch.columns()[2..].iter().map(|column| match column.data_type() {
+    let row = |batch: &RecordBatch, robot: u32, row: usize| {
+        let robot = &decoded.robots[robot as usize];
+        let cells = batch.columns().iter().map(|column| match column.data_type() {
             _ if column.is_null(row) => "-".to_owned(),
             arrow::datatypes::DataType::Float64 => format!("{:?}", column.as_primitive::<Float64Type>().value(row)),
             arrow::datatypes::DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
@@ -351,7 +351,13 @@ fn told(decoded: &Decoded) -> Expected {
         });
         std::iter::once(robot.to_string()).chain(cells).collect::<Vec<_>>().join(" ")
     };
-    let rows = decoded.signals.iter().map(|batch| (0..batch.num_rows()).map(|r| row(batch, r)).collect()).collect();
+    let rows_of = |observations: &Observations| {
+        let robots = observations.sections.iter().flat_map(|section| std::iter::repeat_n(section.robot, section.rows));
+        let rows = robots.enumerate().map(|(at, robot)| row(&observations.rows, robot, at)).collect::<Vec<_>>();
+        assert_eq!(rows.len(), observations.rows.num_rows());
+        rows
+    };
+    let rows = decoded.signals.iter().map(rows_of).collect();
     let mut refused: Vec<String> = decoded.refused.iter().map(describe).collect();
     refused.sort();
     Expected { rows, refused }
@@ -365,9 +371,10 @@ fn describe(refusal: &Refusal) -> String {
 
 /// Every observation is kept or refused, every refusal counted.
 fn balances(decoded: &Decoded, archive: &Archive) {
-    for (signal, batch) in archive.signals.iter().zip(&decoded.signals) {
+    for (signal, observations) in archive.signals.iter().zip(&decoded.signals) {
         let counts = &decoded.account.signals[&signal.name];
-        assert_eq!(counts.read, batch.num_rows() as u64 + counts.quarantined.values().sum::<u64>(), "{}", signal.name);
+        let rows = observations.rows.num_rows() as u64;
+        assert_eq!(counts.read, rows + counts.quarantined.values().sum::<u64>(), "{}", signal.name);
     }
     let units = decoded.refused.iter().filter(|refusal| refusal.signal.is_none()).count() as u64;
     assert_eq!(decoded.account.members.quarantined.values().sum::<u64>(), units);

@@ -97,8 +97,8 @@ pub(crate) fn decode(archive: &Archive, text: &str) -> Decoded {
     decoder.finish().unwrap()
 }
 
-/// A batch's rows as text, one string each: time in ms, then the columns, `-` for null.
-pub(crate) fn rows(batch: &RecordBatch) -> Vec<String> {
+/// Observations as text, one string each: time in ms, then the columns, `-` for null.
+pub(crate) fn rows(observations: &Observations) -> Vec<String> {
     use arrow::array::{Array, AsArray};
     use arrow::datatypes::{Float64Type, Int64Type, TimestampNanosecondType};
     let cell = |column: &dyn Array, row: usize| match column.data_type() {
@@ -109,10 +109,11 @@ pub(crate) fn rows(batch: &RecordBatch) -> Vec<String> {
         arrow::datatypes::DataType::Utf8 => format!("{:?}", column.as_string::<i32>().value(row)),
         _ => column.as_primitive::<TimestampNanosecondType>().value(row).to_string(),
     };
-    let time = batch.column(2).as_primitive::<Int64Type>();
+    let batch = &observations.rows;
+    let time = batch.column(0).as_primitive::<Int64Type>();
     (0..batch.num_rows())
         .map(|row| {
-            let cells = batch.columns()[4..].iter().map(|column| cell(column, row));
+            let cells = batch.columns()[2..].iter().map(|column| cell(column, row));
             std::iter::once((time.value(row) / 1_000_000).to_string()).chain(cells).collect::<Vec<_>>().join(" ")
         })
         .collect()

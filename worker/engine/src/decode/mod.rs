@@ -36,7 +36,7 @@ pub use pipeline::plan::Role;
 pub use plan::{Plan, PlanError};
 
 use crate::account::{Account, Kind};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
 use cell::Note;
 use json::{Cursor, Stop};
@@ -94,14 +94,44 @@ impl Refusal {
     }
 }
 
-/// What a decoder gathered. A copy shares the batches' memory.
+/// Observations that follow each other, of one robot and one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Section {
+    /// Index of the robot's name among [`Decoded::robots`].
+    pub robot: u32,
+    /// Index of the member in the caller's list.
+    pub member: u32,
+    /// How many there are; at least one.
+    pub rows: usize,
+}
+
+/// What was gathered of one signal, in archive order. A copy shares the rows' memory.
+#[derive(Debug, Clone)]
+pub struct Observations {
+    /// Whose the rows are: one section after the other, all of them.
+    pub sections: Vec<Section>,
+    /// `time` and `known` Int64 ns, then the signal's columns; with [`Plan::traced`] then `record` UInt64. Where the signal has
+    /// no known clock, `known` is the array of `time`.
+    pub rows: RecordBatch,
+}
+
+impl Observations {
+    /// Bytes of memory held; an array that is there twice counts once.
+    pub fn bytes(&self) -> usize {
+        let columns = self.rows.columns();
+        let is_first = |(at, column): &(usize, &ArrayRef)| *at == 0 || !Arc::ptr_eq(&columns[at - 1], column);
+        let arrays = columns.iter().enumerate().filter(is_first).map(|(_, column)| column.get_array_memory_size());
+        arrays.sum::<usize>() + size_of_val(self.sections.as_slice())
+    }
+}
+
+/// What a decoder gathered.
 #[derive(Debug, Clone)]
 pub struct Decoded {
-    /// Names that the batches' `robot` points to.
+    /// Names that sections point to.
     pub robots: Vec<Arc<str>>,
-    /// One batch per signal, in archive order: `robot` UInt32, `member` UInt32, `time` and `known` Int64 ns, then the
-    /// signal's columns; with [`Plan::traced`] then `record` UInt64.
-    pub signals: Vec<RecordBatch>,
+    /// By signal.
+    pub signals: Vec<Observations>,
     /// Refusals of own members, in archive order.
     pub refused: Vec<Refusal>,
     /// Own members: read, documents, bytes, quarantined; per signal read, quarantined and what became null. What is kept
@@ -162,9 +192,6 @@ impl Decoder {
         match self.plan.format {
             Format::Json => self.unit(source, chunk, offset),
             Format::NdJson => self.lines(source, chunk, offset),
-        }
-        for series in &mut self.sink.series {
-            series.name_member(source.member);
         }
     }
 
@@ -283,7 +310,7 @@ impl Decoder {
         match robot(&self.plan.robot, source.robot, said(&self.plan, &self.ground, cursor.text)) {
             Ok(name) => {
                 let robot = self.robots.index(&name);
-                self.sink.series.iter_mut().for_each(|series| series.name_robot(robot));
+                self.sink.series.iter_mut().for_each(|series| series.name(robot, source.member));
             }
             Err(kind) => {
                 self.sink.back_to(&self.document_mark);

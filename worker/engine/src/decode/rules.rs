@@ -3,7 +3,7 @@
 use super::fixture::{archive, decode, place, refusals, rows, signal, source};
 use super::*;
 use arrow::array::AsArray;
-use arrow::datatypes::{Int64Type, UInt32Type};
+use arrow::datatypes::Int64Type;
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
 use pipeline::pointer::Pointer;
 use pipeline::spec::{Infinite, OnConflict, OnMismatch};
@@ -257,7 +257,7 @@ fn late(stamp: Stamp, observations: &[(i64, Option<i64>)]) -> (Vec<i64>, Decoded
     let text = format!("[{}]", observations.iter().map(record).collect::<Vec<_>>().join(","));
     decoder.member(&Source { stamp, ..source(0, Some("r")) }, text.as_bytes(), 0);
     let decoded = decoder.finish().unwrap();
-    let known = decoded.signals[0].column(3).as_primitive::<Int64Type>().values();
+    let known = decoded.signals[0].rows.column(1).as_primitive::<Int64Type>().values();
     (known.iter().map(|ns| ns / 1_000_000 - 1_666_742_400_000).collect(), decoded)
 }
 
@@ -293,7 +293,7 @@ fn robots(on_conflict: OnConflict, capture: Option<&str>, agent: &str) -> Vec<St
     let text = format!(r#"{{"ts":1666772241847{agent}}}"#);
     decoder.member(&source(0, capture), text.as_bytes(), 0);
     let decoded = decoder.finish().unwrap();
-    assert_eq!(decoded.signals[0].num_rows(), decoded.robots.len());
+    assert_eq!(decoded.signals[0].rows.num_rows(), decoded.robots.len());
     assert_eq!(decoded.account.members.quarantined.values().sum::<u64>(), decoded.refused.len() as u64);
     decoded.robots.iter().map(|name| name.to_string()).chain(refusals(&decoded)).collect()
 }
@@ -335,7 +335,7 @@ fn concatenated_documents_marks_and_blanks_are_read() {
 #[test]
 fn nothing_of_a_torn_member_is_used() {
     let decoded = decode(&ur3(), &format!("{UR3}{}", &UR3[..200]));
-    assert!(decoded.signals.iter().all(|batch| batch.num_rows() == 0));
+    assert!(decoded.signals.iter().all(|batch| batch.rows.num_rows() == 0));
     assert_eq!(refusals(&decoded), ["not_json"]);
     assert_eq!(decoded.refused[0].offset, Some(UR3.len() as u64 + 200));
     assert!(decoded.refused[0].sample.len() <= SAMPLE_BYTES_MAX);
@@ -362,7 +362,7 @@ fn lines_stand_or_fall_alone() {
     decoder.member(&source(7, Some("r")), second.as_bytes(), first.len() as u64);
     let decoded = decoder.finish().unwrap();
     assert_eq!(rows(&decoded.signals[0]), ["1666772241847 1.0", "1666772241849 -"]);
-    assert_eq!(decoded.signals[0].column(1).as_primitive::<UInt32Type>().values(), &[7, 7]);
+    assert_eq!(decoded.signals[0].sections, [Section { robot: 0, member: 7, rows: 2 }]);
     assert_eq!(refusals(&decoded), ["not_json", "too_large", "mismatch c0 r2"]);
     let at = first.len() as u64;
     assert_eq!(decoded.refused.iter().map(|r| r.offset.unwrap()).collect::<Vec<_>>(), [49, at + 21, at + 21 + 62 + 25]);
@@ -377,7 +377,7 @@ fn limits_refuse_the_whole_unit() {
     archive.limits.records_max = 2;
     let decoded = decode(&archive, UR3);
     assert_eq!(refusals(&decoded), ["too_many_records"]);
-    assert!(decoded.signals.iter().all(|batch| batch.num_rows() == 0));
+    assert!(decoded.signals.iter().all(|batch| batch.rows.num_rows() == 0));
     archive.limits.records_max = 3;
     archive.limits.depth_max = 2;
     assert_eq!(refusals(&decode(&archive, UR3)), ["too_deep"]);
@@ -393,7 +393,7 @@ fn context_counts_nothing_but_is_decoded() {
     decoder.member(&Source { member: 1, ..context }, b"{", 0);
     decoder.refuse(&Source { member: 2, ..context }, Kind::Unreadable, None, b"");
     let decoded = decoder.finish().unwrap();
-    assert_eq!((decoded.signals[0].num_rows(), decoded.refused.len()), (2, 0));
+    assert_eq!((decoded.signals[0].rows.num_rows(), decoded.refused.len()), (2, 0));
     assert_eq!((decoded.account.members.read, decoded.account.signals["current"].read), (0, 0));
 }
 
@@ -405,7 +405,7 @@ fn a_decoder_is_used_again() {
         decoder.refuse(&source(4, Some("q")), Kind::Unreadable, None, b"\x1f\x8b");
         assert!(decoder.bytes() > 0);
         let decoded = decoder.finish().unwrap();
-        assert_eq!((decoded.signals[0].num_rows(), decoded.robots.len()), (2, 1));
+        assert_eq!((decoded.signals[0].rows.num_rows(), decoded.robots.len()), (2, 1));
         assert_eq!((decoded.account.members.read, refusals(&decoded)), (2, vec!["unreadable".to_owned()]));
     }
 }

@@ -3,9 +3,9 @@
 
 use super::cell::Cell;
 use super::plan::{SignalPlan, ValueKind};
-use super::text;
+use super::{Observations, Section, text};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::array::{TimestampNanosecondArray, UInt32Array, UInt64Array};
+use arrow::array::{TimestampNanosecondArray, UInt64Array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -18,10 +18,13 @@ const ARENA_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Series {
     schema: SchemaRef,
-    pub(crate) robot: Vec<u32>,
-    pub(crate) member: Vec<u32>,
-    pub(crate) time: Vec<i64>,
-    known: Vec<i64>,
+    /// Whose the observations are; those behind the last section wait for their robot.
+    sections: Vec<Section>,
+    /// Observations in sections.
+    named: usize,
+    time: Vec<i64>,
+    /// Only where the signal has a known clock: else an observation is known at its time.
+    known: Option<Vec<i64>>,
     columns: Vec<Values>,
     /// Position of each observation's record in its member, where the plan asks for it.
     records: Option<Vec<u64>>,
@@ -54,10 +57,10 @@ impl Series {
         let columns = plan.columns.iter().map(|column| Values { data: Data::new(&column.kind), nulls: Vec::new() });
         Self {
             schema: Arc::new(schema(plan)),
-            robot: Vec::new(),
-            member: Vec::new(),
+            sections: Vec::new(),
+            named: 0,
             time: Vec::new(),
-            known: Vec::new(),
+            known: plan.known.as_ref().map(|_| Vec::new()),
             columns: columns.collect(),
             records: None,
         }
@@ -94,7 +97,9 @@ impl Series {
     #[inline]
     pub(crate) fn complete(&mut self, time: i64, known: i64) {
         self.time.push(time);
-        self.known.push(known);
+        if let Some(knowns) = &mut self.known {
+            knowns.push(known);
+        }
     }
 
     /// Keeps the position of the record that has just been completed, if it is asked for.
@@ -105,22 +110,33 @@ impl Series {
         }
     }
 
-    /// Gives all observations without one their robot.
-    pub(crate) fn name_robot(&mut self, robot: u32) {
-        self.robot.resize(self.time.len(), robot);
-    }
-
-    /// Gives all observations without one their member.
-    pub(crate) fn name_member(&mut self, member: u32) {
-        self.member.resize(self.time.len(), member);
+    /// Says whose all observations are that are not named yet.
+    pub(crate) fn name(&mut self, robot: u32, member: u32) {
+        let rows = self.time.len() - self.named;
+        self.named = self.time.len();
+        match self.sections.last_mut() {
+            Some(last) if last.robot == robot && last.member == member => last.rows += rows,
+            _ if rows > 0 => self.sections.push(Section { robot, member, rows }),
+            _ => {}
+        }
     }
 
     /// Drops everything from a row on, cells of an incomplete observation too.
     pub(crate) fn truncate(&mut self, rows: usize) {
-        self.robot.truncate(rows);
-        self.member.truncate(rows);
+        while self.named > rows
+            && let Some(last) = self.sections.last_mut()
+        {
+            let cut = last.rows.min(self.named - rows);
+            last.rows -= cut;
+            self.named -= cut;
+            if last.rows == 0 {
+                self.sections.pop();
+            }
+        }
         self.time.truncate(rows);
-        self.known.truncate(rows);
+        if let Some(known) = &mut self.known {
+            known.truncate(rows);
+        }
         for column in &mut self.columns {
             column.truncate(rows);
         }
@@ -131,25 +147,26 @@ impl Series {
 
     /// Bytes held, about.
     pub(crate) fn bytes(&self) -> usize {
-        let records = self.records.as_ref().map_or(0, Vec::len) * 8;
-        self.time.len() * 24 + records + self.columns.iter().map(Values::bytes).sum::<usize>()
+        let clocks = 1 + usize::from(self.known.is_some()) + usize::from(self.records.is_some());
+        let sections = self.sections.len() * size_of::<Section>();
+        self.time.len() * clocks * 8 + sections + self.columns.iter().map(Values::bytes).sum::<usize>()
     }
 
-    /// The batch of what was gathered, without the room that vectors grow into; the series is empty afterwards.
+    /// What was gathered, without the room that vectors grow into; the series is empty afterwards.
     ///
     /// Errors: more than 2 GiB of text in one column.
-    pub(crate) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
-        let mut arrays: Vec<ArrayRef> = vec![
-            Arc::new(UInt32Array::from(fitted(&mut self.robot))),
-            Arc::new(UInt32Array::from(fitted(&mut self.member))),
-            Arc::new(Int64Array::from(fitted(&mut self.time))),
-            Arc::new(Int64Array::from(fitted(&mut self.known))),
-        ];
+    pub(crate) fn take(&mut self) -> Result<Observations, ArrowError> {
+        let time: ArrayRef = Arc::new(Int64Array::from(fitted(&mut self.time)));
+        let known = self.known.as_mut().map(|known| Arc::new(Int64Array::from(fitted(known))) as ArrayRef);
+        let known = known.unwrap_or_else(|| Arc::clone(&time));
+        let mut arrays = vec![time, known];
         for column in &mut self.columns {
             arrays.push(column.take()?);
         }
         arrays.extend(self.records.as_mut().map(|records| Arc::new(UInt64Array::from(fitted(records))) as ArrayRef));
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+        self.named = 0;
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
+        Ok(Observations { sections: fitted(&mut self.sections), rows })
     }
 }
 
@@ -284,14 +301,9 @@ fn null_buffer(rows: usize, nulls: &[usize]) -> Option<NullBuffer> {
     Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| nulls.next_if_eq(&row).is_none())))
 }
 
-/// `robot`, `member`, `time`, `known`, then the signal's columns.
+/// `time`, `known`, then the signal's columns.
 fn schema(plan: &SignalPlan) -> Schema {
-    let mut fields = vec![
-        Field::new("robot", DataType::UInt32, false),
-        Field::new("member", DataType::UInt32, false),
-        Field::new("time", DataType::Int64, false),
-        Field::new("known", DataType::Int64, false),
-    ];
+    let mut fields = vec![Field::new("time", DataType::Int64, false), Field::new("known", DataType::Int64, false)];
     for column in &plan.columns {
         let kind = match column.kind {
             ValueKind::Float64 => DataType::Float64,

@@ -66,9 +66,9 @@ fn decoding(documents: i64) -> (AllocationInfo, AllocationInfo, u64) {
     let finishing = measure(|| decoded = Some(decoder.finish().unwrap()));
     let decoded = decoded.unwrap();
     assert!(decoded.refused.is_empty(), "{:?}", decoded.refused);
-    let rows: usize = decoded.signals.iter().map(|batch| batch.num_rows()).sum();
+    let rows: usize = decoded.signals.iter().map(|observations| observations.rows.num_rows()).sum();
     assert_eq!(rows as i64, documents * (25 + 5 + 1));
-    let held = decoded.signals.iter().map(|batch| batch.get_array_memory_size() as u64).sum();
+    let held = decoded.signals.iter().map(|observations| observations.bytes() as u64).sum();
     (decoding, finishing, held)
 }
 

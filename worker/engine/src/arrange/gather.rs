@@ -1,0 +1,202 @@
+//! The rows of each robot out of the batches that they are scattered over: column by column, run by run.
+//!
+//! A column's arrays go once it is gathered, so that at most one column is held twice. One run of a robot is a slice.
+
+use super::Run;
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
+};
+use arrow::array::{BooleanBufferBuilder, NullBufferBuilder};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType, UInt64Type};
+use arrow::error::ArrowError;
+use std::sync::Arc;
+
+/// The batches of one signal for each robot's runs.
+///
+/// Errors: more than 2 GiB of text in one column of one robot.
+pub(super) fn gather(batches: Vec<RecordBatch>, robots: &[Vec<Run>]) -> Result<Vec<RecordBatch>, ArrowError> {
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
+    let mut columns: Vec<_> = batches.into_iter().map(|batch| batch.into_parts().1.into_iter()).collect();
+    let mut gathered: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(schema.fields().len()); robots.len()];
+    let mut before: Vec<ArrayRef> = Vec::new();
+    for _ in schema.fields() {
+        let parts: Vec<ArrayRef> = columns.iter_mut().filter_map(Iterator::next).collect();
+        let is_once_more = !before.is_empty() && before.iter().zip(&parts).all(|(one, other)| Arc::ptr_eq(one, other));
+        let column = Column::new(&parts);
+        for (arrays, runs) in gathered.iter_mut().zip(robots) {
+            arrays.push(match (arrays.last(), runs.as_slice()) {
+                (Some(last), _) if is_once_more => Arc::clone(last),
+                (_, []) => parts[0].slice(0, 0),
+                (_, [run]) => parts[run.batch].slice(run.start, run.rows),
+                (_, runs) => column.copy(runs)?,
+            });
+        }
+        before = parts;
+    }
+    gathered.into_iter().map(|arrays| RecordBatch::try_new(Arc::clone(&schema), arrays)).collect()
+}
+
+/// One column of all batches.
+struct Column<'a> {
+    values: Values<'a>,
+    /// By batch; nothing where none has a null.
+    nulls: Option<Vec<Option<&'a NullBuffer>>>,
+}
+
+/// Its arrays by type, one a batch.
+enum Values<'a> {
+    Float(Vec<&'a PrimitiveArray<Float64Type>>),
+    Int(Vec<&'a PrimitiveArray<Int64Type>>),
+    Time(Vec<&'a PrimitiveArray<TimestampNanosecondType>>),
+    Record(Vec<&'a PrimitiveArray<UInt64Type>>),
+    Bool(Vec<&'a BooleanArray>),
+    Text(Vec<&'a StringArray>),
+}
+
+impl<'a> Column<'a> {
+    /// Of arrays that a decoder made: there is at least one.
+    fn new(parts: &'a [ArrayRef]) -> Self {
+        let values = match parts[0].data_type() {
+            DataType::Float64 => Values::Float(parts.iter().map(AsArray::as_primitive).collect()),
+            DataType::Int64 => Values::Int(parts.iter().map(AsArray::as_primitive).collect()),
+            DataType::UInt64 => Values::Record(parts.iter().map(AsArray::as_primitive).collect()),
+            DataType::Boolean => Values::Bool(parts.iter().map(AsArray::as_boolean).collect()),
+            DataType::Utf8 => Values::Text(parts.iter().map(AsArray::as_string).collect()),
+            DataType::Timestamp(..) => Values::Time(parts.iter().map(AsArray::as_primitive).collect()),
+            other => unreachable!("no column is decoded as {other}"),
+        };
+        let nulls: Vec<_> = parts.iter().map(|part| part.nulls()).collect();
+        Self { values, nulls: nulls.iter().any(Option::is_some).then_some(nulls) }
+    }
+
+    /// The values of runs, one after the other.
+    fn copy(&self, runs: &[Run]) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls(runs);
+        Ok(match &self.values {
+            Values::Float(parts) => Arc::new(PrimitiveArray::<Float64Type>::try_new(primitive(parts, runs), nulls)?),
+            Values::Int(parts) => Arc::new(PrimitiveArray::<Int64Type>::try_new(primitive(parts, runs), nulls)?),
+            Values::Record(parts) => Arc::new(PrimitiveArray::<UInt64Type>::try_new(primitive(parts, runs), nulls)?),
+            Values::Time(parts) => {
+                let times = PrimitiveArray::<TimestampNanosecondType>::try_new(primitive(parts, runs), nulls)?;
+                Arc::new(times.with_data_type(parts[0].data_type().clone()))
+            }
+            Values::Bool(parts) => {
+                let mut bits = BooleanBufferBuilder::new(rows(runs));
+                for run in runs {
+                    bits.append_buffer(&parts[run.batch].values().slice(run.start, run.rows));
+                }
+                Arc::new(BooleanArray::new(bits.build(), nulls))
+            }
+            Values::Text(parts) => Arc::new(texts(parts, runs, nulls)?),
+        })
+    }
+
+    fn nulls(&self, runs: &[Run]) -> Option<NullBuffer> {
+        let nulls = self.nulls.as_ref()?;
+        let mut builder = NullBufferBuilder::new(rows(runs));
+        for run in runs {
+            match nulls[run.batch] {
+                Some(nulls) => builder.append_buffer(&nulls.slice(run.start, run.rows)),
+                None => builder.append_n_non_nulls(run.rows),
+            }
+        }
+        builder.build()
+    }
+}
+
+/// Rows of all runs.
+fn rows(runs: &[Run]) -> usize {
+    runs.iter().map(|run| run.rows).sum()
+}
+
+fn primitive<T: ArrowPrimitiveType>(parts: &[&PrimitiveArray<T>], runs: &[Run]) -> ScalarBuffer<T::Native> {
+    let mut values = Vec::with_capacity(rows(runs));
+    for run in runs {
+        values.extend_from_slice(&parts[run.batch].values()[run.start..run.start + run.rows]);
+    }
+    ScalarBuffer::from(values)
+}
+
+/// Errors: more than 2 GiB.
+fn texts(parts: &[&StringArray], runs: &[Run], nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+    let mut content = Vec::new();
+    let mut offsets = Vec::with_capacity(rows(runs) + 1);
+    offsets.push(0i32);
+    for run in runs {
+        let part = parts[run.batch];
+        let ends = &part.value_offsets()[run.start..=run.start + run.rows];
+        let (from, to) = (ends[0], ends[run.rows]);
+        let moved = i32::try_from(content.len()).ok().filter(|before| before.checked_add(to - from).is_some());
+        let moved = moved.ok_or(ArrowError::OffsetOverflowError(content.len()))? - from;
+        offsets.extend(ends[1..].iter().map(|end| end + moved));
+        content.extend_from_slice(
+            &part.value_data()[usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0)],
+        );
+    }
+    StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(content), nulls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Float64Array, Int64Array, TimestampNanosecondArray, UInt64Array};
+    use arrow::compute::concat;
+    use arrow::datatypes::{Field, Schema, TimeUnit};
+
+    /// Five rows of every type, the first batch without nulls.
+    fn batch(number: i64) -> RecordBatch {
+        let each = || (number * 10..number * 10 + 5).map(|n| (number == 0 || n % 3 != 0).then_some(n));
+        let time: ArrayRef = Arc::new(Int64Array::from_iter_values(number * 10..number * 10 + 5));
+        let stamps = TimestampNanosecondArray::from_iter(each()).with_timezone("UTC");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::clone(&time),
+            time,
+            Arc::new(Float64Array::from_iter(each().map(|n| n.map(|n| n as f64)))),
+            Arc::new(Int64Array::from_iter(each())),
+            Arc::new(stamps),
+            Arc::new(BooleanArray::from_iter(each().map(|n| n.map(|n| n % 2 == 0)))),
+            Arc::new(StringArray::from_iter(each().map(|n| n.map(|n| "ä".repeat(usize::try_from(n % 4).unwrap()))))),
+            Arc::new(UInt64Array::from_iter_values(0..5)),
+        ];
+        let fields = columns.iter().enumerate().map(|(at, c)| Field::new(at.to_string(), c.data_type().clone(), true));
+        let schema = Schema::new(fields.collect::<Vec<_>>());
+        assert_eq!(*schema.field(4).data_type(), DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())));
+        RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    }
+
+    #[test]
+    fn a_robot_has_the_rows_of_its_runs_one_after_the_other() {
+        let batches: Vec<RecordBatch> = (0..3).map(batch).collect();
+        let run = |batch, start, rows| Run { batch, start, rows };
+        let robots = [
+            vec![run(0, 1, 2), run(1, 0, 3), run(2, 4, 1)],
+            vec![run(0, 0, 1), run(0, 3, 2)],
+            vec![run(1, 2, 2)],
+            vec![],
+            vec![run(1, 4, 1), run(2, 0, 4)],
+        ];
+        let gathered = gather(batches.clone(), &robots).unwrap();
+        assert_eq!(gathered.len(), robots.len());
+        for (batch, runs) in gathered.iter().zip(&robots) {
+            for (at, column) in batch.columns().iter().enumerate() {
+                let slices: Vec<ArrayRef> =
+                    runs.iter().map(|run| batches[run.batch].column(at).slice(run.start, run.rows)).collect();
+                let slices: Vec<&dyn Array> = slices.iter().map(AsRef::as_ref).collect();
+                let expected =
+                    if slices.is_empty() { batches[0].column(at).slice(0, 0) } else { concat(&slices).unwrap() };
+                assert_eq!(column, &expected, "column {at} of {runs:?}");
+            }
+            assert!(Arc::ptr_eq(batch.column(0), batch.column(1)));
+        }
+    }
+
+    #[test]
+    fn one_run_is_a_slice() {
+        let batches = vec![batch(0), batch(1)];
+        let pointer = |batch: &RecordBatch| batch.column(2).as_primitive::<Float64Type>().values().as_ptr();
+        let expected = pointer(&batches[1].slice(2, 3));
+        let gathered = gather(batches, &[vec![Run { batch: 1, start: 2, rows: 3 }]]).unwrap();
+        assert_eq!((pointer(&gathered[0]), gathered[0].num_rows()), (expected, 3));
+    }
+}
