@@ -158,6 +158,8 @@ pub struct Decoder {
     sink: Sink,
     robots: Robots,
     account: Account,
+    /// By signal: records of own members. They go into the account at the end, for each document adds to them.
+    read: Vec<u64>,
     /// The member at hand, so that one of several chunks is counted once.
     member: Option<u32>,
     unit_mark: Mark,
@@ -167,13 +169,14 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder with nothing gathered.
     pub fn new(plan: Arc<Plan>) -> Self {
-        let account = empty_account(&plan);
+        let (account, read) = (empty_account(&plan), vec![0; plan.signals.len()]);
         Self {
             ground: Ground::new(&plan),
             sink: Sink::new(&plan),
             plan,
             robots: Robots::default(),
             account,
+            read,
             member: None,
             unit_mark: Mark::default(),
             document_mark: Mark::default(),
@@ -215,12 +218,12 @@ impl Decoder {
             signals.push(series.take().map_err(|source| TooMuch { signal: signal.name.clone(), source })?);
         }
         self.member = None;
-        Ok(Decoded {
-            robots: std::mem::take(&mut self.robots).names,
-            signals,
-            refused: std::mem::take(&mut self.sink.refused),
-            account: std::mem::replace(&mut self.account, empty_account(&self.plan)),
-        })
+        let mut account = std::mem::replace(&mut self.account, empty_account(&self.plan));
+        for (signal, read) in self.plan.signals.iter().zip(&mut self.read) {
+            account.signals.entry(signal.name.clone()).or_default().read += std::mem::take(read);
+        }
+        let robots = std::mem::take(&mut self.robots).names;
+        Ok(Decoded { robots, signals, refused: std::mem::take(&mut self.sink.refused), account })
     }
 
     /// Turns to a member and counts it as read. [`Decoder::member`] and [`Decoder::refuse`] do so themselves; only a member of
@@ -335,13 +338,16 @@ impl Decoder {
     fn accept(&mut self, documents: u64) {
         if self.sink.context.role == Role::Own {
             self.account.members.documents += documents;
+            for (read, count) in self.read.iter_mut().zip(&self.sink.pending.counts) {
+                *read += count.read;
+            }
             count(&mut self.account, &self.plan, &self.sink, self.unit_mark.refused);
         }
         self.sink.accept();
     }
 }
 
-/// Adds what a unit counted; its refusals begin at `refused`.
+/// Adds what a unit counted beside what was read; its refusals begin at `refused`.
 fn count(account: &mut Account, plan: &Plan, sink: &Sink, refused: usize) {
     let Account { members, signals, .. } = account;
     for refusal in &sink.refused[refused..] {
@@ -350,11 +356,6 @@ fn count(account: &mut Account, plan: &Plan, sink: &Sink, refused: usize) {
             None => &mut members.quarantined,
         };
         *quarantined.entry(refusal.kind.word().to_owned()).or_default() += 1;
-    }
-    for (signal, count) in plan.signals.iter().zip(&sink.pending.counts) {
-        if let Some(counts) = signals.get_mut(&signal.name) {
-            counts.read += count.read;
-        }
     }
     for (signal, column, note) in &sink.pending.notes {
         let signal = &plan.signals[*signal];
