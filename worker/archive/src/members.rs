@@ -24,7 +24,6 @@ pub struct Members<'a> {
     robot: Option<&'a str>,
     object: Captures<'a, 'a>,
     index: u32,
-    content: Object,
     source: Source,
     robots: HashMap<String, Arc<str>>,
     /// What was met so far.
@@ -69,9 +68,8 @@ impl<'a> Members<'a> {
             Some(_) => source(store, object).await?,
         };
         let robot = archive.robot.capture.as_deref();
-        let (pattern, content) = (archive.members.as_ref(), object.clone());
-        let (robots, tally) = (HashMap::new(), Tally::default());
-        Ok(Self { pattern, robot, object: captures, index, content, source, robots, tally })
+        let (pattern, robots, tally) = (archive.members.as_ref(), HashMap::new(), Tally::default());
+        Ok(Self { pattern, robot, object: captures, index, source, robots, tally })
     }
 
     /// The next members of the archive, some thousands, in order of position; `None` after the last. Those of other names
@@ -85,18 +83,10 @@ impl<'a> Members<'a> {
                 Source::Tar(walk) => walk.next().await?,
             };
             let Some(entries) = entries else { break };
+            members.reserve(entries.len());
             members.extend(entries.into_iter().filter_map(|entry| self.member(entry)));
         }
         Ok((!members.is_empty()).then_some(members))
-    }
-
-    /// The name of this object's content, known after the last member: for a zip BLAKE3 of its directory and size, so that
-    /// storing the same zip again changes nothing; for others of entity tag, size and version id.
-    pub fn content_id(&self) -> blake3::Hash {
-        match &self.source {
-            Source::Zip(directory) => directory.content_id(),
-            Source::Plain(_) | Source::Tar(_) => state_of_content(&self.content),
-        }
     }
 
     fn member(&mut self, entry: Entry) -> Option<Member> {

@@ -1,12 +1,11 @@
 //! Names that are bytes: UTF-8 as it is, anything else escaped, so that every name can be printed and told apart.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 
 /// The text of a name; bytes that are not UTF-8 are written as `\xNN`. Text that is UTF-8 is never changed, so a name that
 /// spells `\xNN` itself stays as it is.
 pub(crate) fn printable(name: &[u8]) -> String {
-    if let Cow::Borrowed(text) = String::from_utf8_lossy(name) {
+    if let Ok(text) = std::str::from_utf8(name) {
         return text.to_owned();
     }
     let mut text = String::with_capacity(name.len() + 8);

@@ -46,7 +46,6 @@ pub(crate) struct Directory {
     end: End,
     /// Entries parsed so far, folders too.
     entries: u64,
-    hasher: blake3::Hasher,
 }
 
 /// What a directory's next bytes are.
@@ -72,9 +71,7 @@ impl Directory {
             None => pieces(store, pin.clone(), end.start..end.start.saturating_add(end.bytes)),
         };
         let (object, offset) = (pin.key.clone(), end.start);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&pin.bytes.to_le_bytes());
-        Ok(Self { object, pieces, buffer: Vec::new(), at: 0, offset, end, entries: 0, hasher })
+        Ok(Self { object, pieces, buffer: Vec::new(), at: 0, offset, end, entries: 0 })
     }
 
     /// The next files, in directory order; `None` after the last.
@@ -82,7 +79,7 @@ impl Directory {
     /// Errors: [`ArchiveError::Torn`] at the first byte that is no entry, or when there are fewer or more entries than the
     /// end record says.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Entry>>, ArchiveError> {
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(CHUNK);
         while found.len() < CHUNK {
             match self.parse()? {
                 Next::File(entry) => found.push(entry),
@@ -99,14 +96,7 @@ impl Directory {
         Ok((!found.is_empty()).then_some(found))
     }
 
-    /// BLAKE3 of the object's size and the directory's bytes; complete after the last entry. The directory holds each
-    /// member's name, sizes and CRC-32, so equal ids mean equal members.
-    pub(crate) fn content_id(&self) -> blake3::Hash {
-        self.hasher.finalize()
-    }
-
     fn take(&mut self, piece: &[u8]) {
-        self.hasher.update(piece);
         self.buffer.drain(..self.at);
         self.at = 0;
         self.buffer.extend_from_slice(piece);

@@ -375,9 +375,11 @@ impl<'k> Captures<'_, 'k> {
 
 /// The instant that digits with or without a fraction say, exactly; leading zeros mean nothing. Beyond `i64` ns it is the last.
 fn stamp_ns(text: &str, unit: Count) -> i64 {
-    let bare = text.trim_start_matches('0');
-    let padded = if bare.is_empty() || bare.starts_with('.') { format!("0{bare}") } else { bare.to_owned() };
-    decimal_ns(padded.as_bytes(), unit).unwrap_or(i64::MAX)
+    // A decimal has one zero before its point where nothing else stands there, and none elsewhere.
+    let zeros = text.bytes().take_while(|byte| *byte == b'0').count();
+    let bare = &text[zeros..];
+    let needs_one = zeros > 0 && !bare.starts_with(|first: char| first.is_ascii_digit());
+    decimal_ns(&text.as_bytes()[zeros - usize::from(needs_one)..], unit).unwrap_or(i64::MAX)
 }
 
 /// What a member and its object say together.

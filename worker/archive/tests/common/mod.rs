@@ -66,7 +66,6 @@ pub(crate) struct Read {
     pub(crate) object: Object,
     pub(crate) members: Vec<Member>,
     pub(crate) tally: Tally,
-    pub(crate) content_id: String,
 }
 
 /// Every member of the bytes as one object of a store in memory.
@@ -86,6 +85,5 @@ pub(crate) async fn members_in(
     while let Some(chunk) = reading.next().await? {
         members.extend(chunk);
     }
-    let content_id = reading.content_id().to_hex().to_string();
-    Ok(Read { object: object.clone(), members, tally: reading.tally, content_id })
+    Ok(Read { object: object.clone(), members, tally: reading.tally })
 }

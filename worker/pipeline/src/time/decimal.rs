@@ -60,10 +60,9 @@ pub fn decimal_ns(text: &[u8], count: Count) -> Result<i64, DecimalError> {
         }
         taken += 1;
     }
-    if magnitude != 0 {
-        for _ in taken..before_point {
-            magnitude = push(magnitude, 0).ok_or(DecimalError::OutOfRange)?;
-        }
+    if magnitude != 0 && taken < before_point {
+        let power = u32::try_from(before_point - taken).ok().and_then(|zeros| 10u64.checked_pow(zeros));
+        magnitude = power.and_then(|power| magnitude.checked_mul(power)).ok_or(DecimalError::OutOfRange)?;
     }
     signed(magnitude, rest, number.negative).ok_or(DecimalError::OutOfRange)
 }
