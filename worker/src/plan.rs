@@ -13,7 +13,7 @@ mod sources;
 pub(crate) use sources::{Sources, Walk, ensure as ensure_sources, load as known_sources, of_plan as sources_of};
 
 use crate::fault::Fault;
-use crate::work::{ENGINE, Work};
+use crate::work::{ENGINE, Work, now_ms};
 use archive::listing::{Listing, list};
 use archive::store::{Put, StoreError};
 use pipeline::meaning::meaning;
@@ -23,9 +23,11 @@ use pipeline::plan::{Facts, Plan, member_robot, plan as decide, robots_known};
 use pipeline::spec::Recompute;
 use pipeline::time::MILLI_NS;
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use table::estimate::{Estimate, estimate, write_estimate};
 use table::layout;
+use table::probe::proved;
 use table::report::read_reports;
 use table::state::TableState;
 
@@ -53,12 +55,26 @@ pub(crate) struct Planned {
     pub(crate) estimate: Estimate,
 }
 
-/// Makes the plan of a run and writes it down.
+/// Makes the plan of a run and writes it down. Before a first version the result's store is tried out meanwhile: one that
+/// cannot hold a result is refused before anything is computed.
 pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
     let listing = list(work.source.as_ref(), &work.pipeline().archive).await?;
     let base = TableState::open(&work.result, None).await?;
     refuse_if_empty(work, &listing, base.as_ref())?;
-    let before = match &base {
+    let planning = Box::pin(against(work, ask, listing, base.as_ref()));
+    if base.is_some() {
+        return planning.await;
+    }
+    let result = Arc::clone(&work.result);
+    let proving = tokio::spawn(async move { proved(result.as_ref(), now_ms()).await });
+    let planned = planning.await;
+    let proof = proving.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    proof.map_err(Fault::from).and(planned)
+}
+
+/// Plans against what was published before, and writes the plan down.
+async fn against(work: &Work, ask: &Ask, listing: Listing, base: Option<&TableState>) -> Result<Planned, Fault> {
+    let before = match base {
         Some(base) => before::before(work, base).await?,
         None => None,
     };
@@ -70,13 +86,13 @@ pub(crate) async fn plan(work: &Work, ask: &Ask) -> Result<Planned, Fault> {
         meaning: meaning(work.pipeline()),
         engine: ENGINE,
         source: listing.source_version.clone(),
-        base: base.as_ref().map(|base| (base.version, before.as_ref())),
+        base: base.map(|base| (base.version, before.as_ref())),
         range: ask.range,
         cut,
         asked_by,
     };
     let keys = facts.keys(&drafted).into_iter().flatten().collect();
-    let found = reports::find(work, base.as_ref(), &keys).await?;
+    let found = reports::find(work, base, &keys).await?;
     let mut plan = decide(work.pipeline(), &facts, drafted, &found.reusable);
     if let Some(before) = &before {
         changes::name(work, &mut plan, &sources, before).await?;
