@@ -22,7 +22,7 @@ use crate::plan::{RobotHashes, Sources, Walk};
 use crate::work::{Work, now_ms};
 use archive::store::Store;
 use carry::{Carry, Turn};
-use chunk::{Census, Pick};
+use chunk::{Census, Few, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
@@ -56,6 +56,9 @@ const INTERLEAVED_SHARE: u64 = 8;
 const INTERLEAVING_MAX: f64 = 0.2;
 /// Share of the memory budget that observations kept for the shards to come may take.
 const CARRIED_SHARE: u64 = 8;
+/// Share of the memory budget that the members of a shard may take where they are kept from the first pass over their lists to
+/// the second.
+const PICKED_SHARE: u64 = 32;
 /// Refusals written at a time.
 const REFUSALS: usize = 1024;
 
@@ -297,7 +300,8 @@ impl Attempt<'_> {
     fn output(&self) -> Result<Output, Fault> {
         let (store, key) = (self.store, self.shard.key.as_str());
         Ok(Output {
-            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?,
+            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?
+                .on_threads(self.work.effort.threads),
             quarantine: QuarantineWriter::new(store, key, &self.id),
             account: Account::default(),
         })
@@ -323,22 +327,34 @@ impl Attempt<'_> {
         })
     }
 
-    /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk.
+    /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk. Where the
+    /// members are few, they are kept for the second.
     fn chunks(&self, each: &mut dyn FnMut(Vec<Pick>) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut census = Census::default();
+        let mut few = Few::new(self.work.effort.room_bytes() / PICKED_SHARE);
         let mut walk = self.walk();
         while let Some(picks) = self.next(&mut walk)? {
             picks.iter().for_each(|pick| census.add(pick));
+            few.add(picks);
         }
         self.robots.store(census.robots(), Ordering::Relaxed);
         let bytes_max = self.chunk_bytes(&census);
         let mut chunks = census.chunks(bytes_max);
-        let mut walk = self.walk();
-        while let Some(picks) = self.next(&mut walk)? {
+        let mut give = |picks: Vec<Pick>| -> Result<(), Fault> {
             picks.into_iter().for_each(|pick| chunks.add(pick));
             while let Some(chunk) = chunks.next_whole() {
                 self.work.stop.check()?;
                 each(chunk)?;
+            }
+            Ok(())
+        };
+        match few.all() {
+            Some(few) => few.into_iter().try_for_each(give)?,
+            None => {
+                let mut walk = self.walk();
+                while let Some(picks) = self.next(&mut walk)? {
+                    give(picks)?;
+                }
             }
         }
         self.work.stop.check()

@@ -25,6 +25,38 @@ pub(crate) struct Pick {
     pub(crate) robot: Arc<str>,
 }
 
+/// The members of a shard in archive order, as long as they are few.
+#[derive(Debug)]
+pub(crate) struct Few {
+    /// As they came; nothing once they were too many.
+    picks: Option<Vec<Vec<Pick>>>,
+    bytes_left: u64,
+}
+
+impl Few {
+    /// Those that take at most about so many bytes.
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        Self { picks: Some(Vec::new()), bytes_left: bytes_max }
+    }
+
+    /// Keeps the next ones, or none any more.
+    pub(crate) fn add(&mut self, next: Vec<Pick>) {
+        let bytes = next.iter().map(|pick| size_of::<Pick>() + pick.member.name.len()).sum::<usize>() as u64;
+        match (&mut self.picks, self.bytes_left.checked_sub(bytes)) {
+            (Some(picks), Some(left)) => {
+                picks.push(next);
+                self.bytes_left = left;
+            }
+            _ => self.picks = None,
+        }
+    }
+
+    /// All of them, if they are few.
+    pub(crate) fn all(self) -> Option<Vec<Vec<Pick>>> {
+        self.picks
+    }
+}
+
 /// What the members of a shard come to, robot by robot. Members that may hold any robot are one robot without a name.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
@@ -186,6 +218,18 @@ mod tests {
     #[test]
     fn members_without_a_robot_in_the_name_are_one_chunk() {
         assert_eq!(chunked(&[pick(None, 100), pick(None, 100)], 10), [("--".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn members_are_kept_as_long_as_they_are_few() {
+        let kept = |bytes_max: usize| {
+            let mut few = Few::new(bytes_max as u64);
+            few.add(picks("ab", 1));
+            few.add(picks("c", 1));
+            few.all().map(|picks| picks.concat().len())
+        };
+        let one = size_of::<Pick>();
+        assert_eq!((kept(3 * one), kept(3 * one - 1), kept(one)), (Some(3), None, None));
     }
 
     #[test]

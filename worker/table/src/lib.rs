@@ -32,6 +32,7 @@ pub mod probe;
 pub mod quarantine;
 pub mod report;
 pub mod restore;
+mod row_group;
 pub mod rows;
 pub mod scan;
 pub mod sources;

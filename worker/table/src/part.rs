@@ -51,6 +51,7 @@ pub struct PartWriter {
     numbers: BTreeMap<i32, u32>,
     writes: u64,
     done: Vec<DataFile>,
+    threads: usize,
 }
 
 struct Open {
@@ -78,7 +79,13 @@ impl PartWriter {
             numbers: BTreeMap::new(),
             writes: 0,
             done: Vec::new(),
+            threads: 1,
         })
+    }
+
+    /// The same, encoding on so many threads. The files' bytes do not depend on them.
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// Appends rows, sorted by robot and time over all calls. An empty batch adds nothing.
@@ -140,7 +147,7 @@ impl PartWriter {
         let nth = self.numbers.entry(day).and_modify(|nth| *nth += 1).or_default();
         let key = layout::data(&date, &self.shard_key, &self.attempt, *nth);
         let file = ParquetUpload::create(self.store.as_ref(), &key, &self.schema, &LAYOUT).await?;
-        Ok(Open { file, date, last_write: 0 })
+        Ok(Open { file: file.on_threads(self.threads), date, last_write: 0 })
     }
 
     /// Closes the file unused for longest when there are too many.

@@ -8,15 +8,18 @@
 //! ```
 
 use crate::error::TableError;
+use crate::row_group::RowGroup;
 use archive::store::{Object, Store, Upload};
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use std::collections::VecDeque;
 use std::io::Write;
@@ -54,8 +57,12 @@ pub(crate) struct Layout {
 /// A Parquet file being written. Dropping it without [`ParquetUpload::finish`] leaves nothing visible.
 pub(crate) struct ParquetUpload {
     key: String,
+    schema: SchemaRef,
     slices: BatchCoalescer,
-    writer: ArrowWriter<Pieces>,
+    group: Option<RowGroup>,
+    groups: ArrowRowGroupWriterFactory,
+    file: SerializedFileWriter<Pieces>,
+    threads: usize,
     upload: Box<dyn Upload>,
     hash: blake3::Hasher,
     rows: u64,
@@ -85,15 +92,25 @@ impl ParquetUpload {
         let options =
             ArrowWriterOptions::new().with_properties(properties(schema, layout)).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Pieces::default(), SchemaRef::clone(schema), options)
-            .map_err(|error| TableError::writing(key, &error))?;
+            .and_then(ArrowWriter::into_serialized_writer);
+        let (file, groups) = writer.map_err(|error| TableError::writing(key, &error))?;
         Ok(Self {
             key: key.to_owned(),
+            schema: SchemaRef::clone(schema),
             slices: BatchCoalescer::new(SchemaRef::clone(schema), slice_rows(schema)),
-            writer,
+            group: None,
+            groups,
+            file,
+            threads: 1,
             upload: store.upload(key).await?,
             hash: blake3::Hasher::new(),
             rows: 0,
         })
+    }
+
+    /// The same, with its columns encoded on so many threads. Its bytes do not depend on them.
+    pub(crate) fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// Appends rows.
@@ -105,27 +122,27 @@ impl ParquetUpload {
 
     /// Adds a line to its footer.
     pub(crate) fn note(&mut self, key: &str, line: String) {
-        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), line));
+        self.file.append_key_value_metadata(KeyValue::new(key.to_owned(), line));
     }
 
     /// What its unfinished row group holds, bytes.
     pub(crate) fn pending_bytes(&self) -> usize {
-        self.writer.in_progress_size()
+        self.group.as_ref().map_or(0, RowGroup::bytes)
     }
 
     /// Ends the row group, which frees what it holds.
     pub(crate) async fn end_row_group(&mut self) -> Result<(), TableError> {
         self.slices.finish_buffered_batch().map_err(|error| TableError::writing(&self.key, &error))?;
         self.encode().await?;
-        self.writer.flush().map_err(|error| TableError::writing(&self.key, &error))?;
+        self.end().map_err(|error| TableError::writing(&self.key, &error))?;
         self.drain().await
     }
 
     /// Makes the file visible, whole and durable.
     pub(crate) async fn finish(mut self) -> Result<Finished, TableError> {
         self.end_row_group().await?;
-        let footer = self.writer.finish().map_err(|error| TableError::writing(&self.key, &error))?;
-        self.writer.inner_mut().close();
+        let footer = self.file.finish().map_err(|error| TableError::writing(&self.key, &error))?;
+        self.file.inner_mut().close();
         self.drain().await?;
         let object = self.upload.finish().await?;
         Ok(Finished { object, rows: self.rows, hash: self.hash.finalize(), footer })
@@ -137,16 +154,41 @@ impl ParquetUpload {
     }
 
     async fn encode(&mut self) -> Result<(), TableError> {
-        while let Some(slice) = self.slices.next_completed_batch() {
-            self.writer.write(&slice).map_err(|error| TableError::writing(&self.key, &error))?;
+        let mut slices: VecDeque<RecordBatch> = std::iter::from_fn(|| self.slices.next_completed_batch()).collect();
+        while !slices.is_empty() {
+            self.fill(&mut slices).map_err(|error| TableError::writing(&self.key, &error))?;
             self.drain().await?;
         }
         Ok(())
     }
 
+    /// Takes slices up to the end of the row group, which ends where it is full.
+    fn fill(&mut self, slices: &mut VecDeque<RecordBatch>) -> Result<(), ParquetError> {
+        let group = match &mut self.group {
+            Some(group) => group,
+            none => {
+                let index = self.file.flushed_row_groups().len();
+                none.insert(RowGroup::new(&self.groups, &self.schema, index)?)
+            }
+        };
+        let rows_max = row_group_rows(&self.schema);
+        group.write(&first_rows(slices, rows_max - group.rows()), self.threads)?;
+        if group.rows() == rows_max { self.end() } else { Ok(()) }
+    }
+
+    /// Ends the row group, if there is one.
+    fn end(&mut self) -> Result<(), ParquetError> {
+        let Some(group) = self.group.take() else { return Ok(()) };
+        let mut into = self.file.next_row_group()?;
+        for column in group.close(self.threads)? {
+            column.append_to_row_group(&mut into)?;
+        }
+        into.close().map(drop)
+    }
+
     /// Hands whole pieces to the upload.
     async fn drain(&mut self) -> Result<(), TableError> {
-        while let Some(piece) = self.writer.inner_mut().whole.pop_front() {
+        while let Some(piece) = self.file.inner_mut().whole.pop_front() {
             self.hash.update(&piece);
             self.upload.write(piece.into()).await?;
         }
@@ -191,6 +233,22 @@ fn slice_rows(schema: &SchemaRef) -> usize {
     (PIECE_BYTES / (VALUE_BYTES * columns(schema))).clamp(1, SLICE_ROWS_MAX)
 }
 
+/// Takes slices off the front until there are so many rows; a slice is cut where they end.
+fn first_rows(slices: &mut VecDeque<RecordBatch>, mut rows: usize) -> Vec<RecordBatch> {
+    let mut taken = Vec::new();
+    while rows > 0
+        && let Some(slice) = slices.pop_front()
+    {
+        let now = slice.num_rows().min(rows);
+        if now < slice.num_rows() {
+            slices.push_front(slice.slice(now, slice.num_rows() - now));
+        }
+        taken.push(slice.slice(0, now));
+        rows -= now;
+    }
+    taken
+}
+
 /// Rows of a row group.
 pub(crate) fn row_group_rows(schema: &SchemaRef) -> usize {
     (ROW_GROUP_BYTES / (VALUE_BYTES * columns(schema))).clamp(ROW_GROUP_ROWS_MIN, ROW_GROUP_ROWS_MAX)
@@ -206,7 +264,6 @@ fn properties(schema: &SchemaRef, layout: &Layout) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(row_group_rows(schema)))
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)

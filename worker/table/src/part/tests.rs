@@ -2,13 +2,17 @@
 
 use super::*;
 use crate::testing::{memory, rows, schema};
-use arrow::array::{ArrayRef, Float64Array, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, TimestampMicrosecondArray};
 use arrow::compute::concat_batches;
 use futures::TryStreamExt;
 use serde_json::json;
 
 async fn write(store: &Arc<dyn Store>, key: &str, batches: &[RecordBatch]) -> Vec<DataFile> {
-    let mut part = PartWriter::new(store, &schema(), key, "a").unwrap();
+    write_on(1, store, key, batches).await
+}
+
+async fn write_on(threads: usize, store: &Arc<dyn Store>, key: &str, batches: &[RecordBatch]) -> Vec<DataFile> {
+    let mut part = PartWriter::new(store, &schema(), key, "a").unwrap().on_threads(threads);
     for batch in batches {
         part.write(batch).await.unwrap();
     }
@@ -16,17 +20,25 @@ async fn write(store: &Arc<dyn Store>, key: &str, batches: &[RecordBatch]) -> Ve
 }
 
 #[tokio::test]
-async fn equal_rows_are_equal_bytes_however_they_are_cut() {
+async fn equal_rows_are_equal_bytes_however_they_are_cut_and_on_any_number_of_threads() {
     let whole = concat_batches(&schema(), &[rows("r1", 19_000, 90_000), rows("r2", 19_000, 70_000)]).unwrap();
-    let (one, two) = (memory(), memory());
+    let mut columns = whole.columns().to_vec();
+    // Slices that have nulls, some that have none, and those that have nothing else.
+    columns[3] = Arc::new(Float64Array::from_iter((0..160_000).map(|n| (n / 30_000 % 2 == 0).then_some(f64::from(n)))));
+    columns[4] = Arc::new(Int64Array::from_iter((0..160_000).map(|n| (n % 50_000 != 7).then_some(n))));
+    let whole = RecordBatch::try_new(schema(), columns).unwrap();
+    let one = memory();
     let files = write(&one, "k", std::slice::from_ref(&whole)).await;
     let cuts = [0, 1, 4_095, 4_097, 65_536, 90_001, 159_999, 160_000];
     let pieces: Vec<RecordBatch> = cuts.windows(2).map(|cut| whole.slice(cut[0], cut[1] - cut[0])).collect();
-    assert_eq!(write(&two, "k", &pieces).await, files);
     assert_eq!((files.len(), files[0].rows), (1, 160_000));
     let (object, bytes) = one.get(&files[0].path).await.unwrap();
-    assert_eq!(bytes, two.get(&files[0].path).await.unwrap().1);
     assert_eq!(object.bytes, files[0].bytes);
+    for threads in [1, 2, 7] {
+        let two = memory();
+        assert_eq!(write_on(threads, &two, "k", &pieces).await, files);
+        assert_eq!(bytes, two.get(&files[0].path).await.unwrap().1);
+    }
 }
 
 #[tokio::test]
