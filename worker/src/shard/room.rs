@@ -5,8 +5,8 @@ use crate::fault::{Exit, Fault};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What decoded observations may take of the memory budget: the rest is for rows and their features.
-const DECODED_SHARE: u64 = 2;
+/// Share of the memory budget that decoded observations may take: a row with its features takes about twice what it is made of.
+const DECODED_SHARE: u64 = 3;
 
 /// Room for the observations of all chunks at hand.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_chunk_that_is_too_large_alone_is_refused_whoever_else_there_is() {
-        let room = Room::new(200);
+        let room = Room::new(300);
         let (first, second) = (room.chunk(), room.chunk());
         first.take(60).unwrap();
         assert_eq!(second.take(101).unwrap_err().exit(), Exit::Memory);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_chunk_waits_until_the_one_before_it_has_gone() {
-        let room = Room::new(200);
+        let room = Room::new(300);
         let first = room.chunk();
         first.take(60).unwrap();
         std::thread::scope(|scope| {

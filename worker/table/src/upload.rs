@@ -39,6 +39,9 @@ const ROW_GROUP_ROWS_MIN: usize = 4 << 10;
 /// Most rows of a slice.
 const SLICE_ROWS_MAX: usize = 4 << 10;
 
+/// Slices that are encoded at a time, so that threads have enough to do and few rows are held twice.
+const SLICES_AT_ONCE: usize = 8;
+
 /// Bytes of one value in memory, for these estimates.
 const VALUE_BYTES: usize = 8;
 
@@ -116,8 +119,13 @@ impl ParquetUpload {
     /// Appends rows.
     pub(crate) async fn write(&mut self, batch: RecordBatch) -> Result<(), TableError> {
         self.rows = self.rows.saturating_add(batch.num_rows() as u64);
-        self.slices.push_batch(batch).map_err(|error| TableError::writing(&self.key, &error))?;
-        self.encode().await
+        let step = slice_rows(&self.schema) * SLICES_AT_ONCE;
+        for start in (0..batch.num_rows()).step_by(step) {
+            let rows = batch.slice(start, step.min(batch.num_rows() - start));
+            self.slices.push_batch(rows).map_err(|error| TableError::writing(&self.key, &error))?;
+            self.encode().await?;
+        }
+        Ok(())
     }
 
     /// Adds a line to its footer.
