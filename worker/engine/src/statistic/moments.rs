@@ -9,41 +9,47 @@ use super::frame::{Frame, Summary};
 use super::number::{Column, family, fill};
 use pipeline::spec::Statistic;
 
-/// Count, mean, and sums of powers of the distance from the mean up to `ORDER` (1 to 4); beyond it they stay 0.
+/// Places in [`Moments::sums`].
+const MEAN: usize = 0;
+const SECOND: usize = 1;
+const THIRD: usize = 2;
+const FOURTH: usize = 3;
+
+/// Count, mean, and sums of powers of the distance from the mean up to `ORDER` (1 to 4). No more than is asked for: a sweep keeps
+/// one for each value of a block, in the nearest cache if it is small.
 #[derive(Clone, Copy)]
 struct Moments<const ORDER: usize> {
     count: f64,
-    mean: f64,
-    second: f64,
-    third: f64,
-    fourth: f64,
+    /// The mean, then the sums from the second power on.
+    sums: [f64; ORDER],
 }
 
 impl<const ORDER: usize> Summary for Moments<ORDER> {
     type Value = f64;
-    const EMPTY: Self = Self { count: 0.0, mean: 0.0, second: 0.0, third: 0.0, fourth: 0.0 };
+    const EMPTY: Self = Self { count: 0.0, sums: [0.0; ORDER] };
 
     #[inline]
     fn append(self, value: f64) -> Self {
         let before = self.count;
         let count = before + 1.0;
-        let delta = value - self.mean;
+        let delta = value - self.mean();
         let step = delta * (1.0 / count);
         let term = delta * before * step;
-        let mut next = Self { count, mean: self.mean + step, ..self };
+        let mut sums = self.sums;
         if ORDER >= 4 {
-            next.fourth = self.fourth
+            sums[FOURTH] = self.of(FOURTH)
                 + term * step * step * (count * count - 3.0 * count + 3.0)
-                + 6.0 * step * step * self.second
-                - 4.0 * step * self.third;
+                + 6.0 * step * step * self.of(SECOND)
+                - 4.0 * step * self.of(THIRD);
         }
         if ORDER >= 3 {
-            next.third = self.third + term * step * (count - 2.0) - 3.0 * step * self.second;
+            sums[THIRD] = self.of(THIRD) + term * step * (count - 2.0) - 3.0 * step * self.of(SECOND);
         }
         if ORDER >= 2 {
-            next.second = self.second + term;
+            sums[SECOND] = self.of(SECOND) + term;
         }
-        next
+        sums[MEAN] = self.mean() + step;
+        Self { count, sums }
     }
 
     /// Moments do not know the order of values.
@@ -57,48 +63,62 @@ impl<const ORDER: usize> Summary for Moments<ORDER> {
         let (a, b) = (self.count, later.count);
         let count = a + b;
         let inverse = 1.0 / count;
-        let delta = later.mean - self.mean;
+        let delta = later.mean() - self.mean();
         let step = delta * inverse;
         let term = delta * a * (step * b);
-        let mut joined = Self { count, mean: self.mean + delta * (b * inverse), ..Self::EMPTY };
+        let mut sums = self.sums;
         if ORDER >= 4 {
-            joined.fourth = self.fourth
-                + later.fourth
+            sums[FOURTH] = self.of(FOURTH)
+                + later.of(FOURTH)
                 + term * step * step * (a * a - a * b + b * b)
-                + 6.0 * step * step * (a * a * later.second + b * b * self.second)
-                + 4.0 * step * (a * later.third - b * self.third);
+                + 6.0 * step * step * (a * a * later.of(SECOND) + b * b * self.of(SECOND))
+                + 4.0 * step * (a * later.of(THIRD) - b * self.of(THIRD));
         }
         if ORDER >= 3 {
-            joined.third =
-                self.third + later.third + term * step * (a - b) + 3.0 * step * (a * later.second - b * self.second);
+            sums[THIRD] = self.of(THIRD)
+                + later.of(THIRD)
+                + term * step * (a - b)
+                + 3.0 * step * (a * later.of(SECOND) - b * self.of(SECOND));
         }
         if ORDER >= 2 {
-            joined.second = self.second + later.second + term;
+            sums[SECOND] = self.of(SECOND) + later.of(SECOND) + term;
         }
-        joined
+        sums[MEAN] = self.mean() + delta * (b * inverse);
+        Self { count, sums }
     }
 }
 
-/// Statistics, NaN where they are null.
 impl<const ORDER: usize> Moments<ORDER> {
+    #[inline]
+    fn mean(&self) -> f64 {
+        self.of(MEAN)
+    }
+
+    /// A sum; 0 beyond `ORDER`.
+    #[inline]
+    fn of(&self, which: usize) -> f64 {
+        self.sums.get(which).copied().unwrap_or(0.0)
+    }
+
+    /// NaN where it is null, as the following.
     #[inline]
     fn std(&self) -> f64 {
         // A single value: 0 / 0.
-        (self.second / (self.count - 1.0)).sqrt()
+        (self.of(SECOND) / (self.count - 1.0)).sqrt()
     }
 
     #[inline]
     fn skew(&self) -> f64 {
-        let variance = self.second / self.count;
+        let variance = self.of(SECOND) / self.count;
         let is_defined = self.count >= 3.0 && variance > 0.0;
-        if is_defined { self.third / self.count / (variance * variance.sqrt()) } else { f64::NAN }
+        if is_defined { self.of(THIRD) / self.count / (variance * variance.sqrt()) } else { f64::NAN }
     }
 
     #[inline]
     fn kurtosis(&self) -> f64 {
-        let variance = self.second / self.count;
+        let variance = self.of(SECOND) / self.count;
         let is_defined = self.count >= 4.0 && variance > 0.0;
-        if is_defined { self.fourth / self.count / (variance * variance) - 3.0 } else { f64::NAN }
+        if is_defined { self.of(FOURTH) / self.count / (variance * variance) - 3.0 } else { f64::NAN }
     }
 }
 
@@ -179,7 +199,7 @@ fn central<const ORDER: usize>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
             for (statistic, column) in &mut columns {
                 let entries = &mut column[rows.clone()];
                 match statistic {
-                    Statistic::Mean => fill(entries, windows, |moments| moments.mean),
+                    Statistic::Mean => fill(entries, windows, Moments::mean),
                     Statistic::Std => fill(entries, windows, Moments::std),
                     Statistic::Skew => fill(entries, windows, Moments::skew),
                     _ => fill(entries, windows, Moments::kurtosis),
@@ -195,7 +215,7 @@ fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     for (_, column) in family(columns, |statistic| statistic == Statistic::Rms) {
         frame.sweep(
             |at, _| values[at] * values[at],
-            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows, |squares| squares.mean.sqrt()),
+            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows, |squares| squares.mean().sqrt()),
         );
     }
 }
@@ -224,7 +244,7 @@ fn huge(frame: &Frame<'_, f64>, columns: &mut [Column]) {
             |rows, windows: &[Moments<1>]| {
                 for (entry, window) in column[rows].iter_mut().zip(windows).filter(|(entry, _)| !entry.is_finite()) {
                     // Rounding may lead over the greatest number, which no mean exceeds.
-                    *entry = large(window.mean).clamp(f64::MIN, f64::MAX);
+                    *entry = large(window.mean()).clamp(f64::MIN, f64::MAX);
                 }
             },
         );
