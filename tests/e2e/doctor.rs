@@ -60,7 +60,12 @@ fn a_bucket_without_versions_is_sound_for_results_and_a_versioned_one_is_refused
         assert_eq!(result(&said, "created again"), if table == "kept" { "no" } else { "yes" }, "{said}");
         if code == 2 {
             said.says("use an unversioned bucket for results");
-            ask("run", &[]).expect(2).says("use an unversioned bucket for results");
+            for verb in ["plan", "run"] {
+                ask(verb, &[]).expect(2).says("use an unversioned bucket for results");
+            }
+            let rows = fs::read_dir(server.files(table).join("table")).into_iter().flatten().flatten();
+            let rows: Vec<_> = rows.map(|entry| entry.file_name()).filter(|name| name != "_fleetloom").collect();
+            assert!(rows.is_empty(), "refused before anything was computed: {rows:?}");
         }
         if table == "plain" {
             // Where versions are kept, the server keeps a marker of what was deleted.
