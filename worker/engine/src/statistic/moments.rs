@@ -9,7 +9,7 @@ use super::frame::{Frame, Summary};
 use super::number::{Column, family, fill};
 use pipeline::spec::Statistic;
 
-/// Places in [`Moments::sums`].
+/// Places in `Moments::sums`.
 const MEAN: usize = 0;
 const SECOND: usize = 1;
 const THIRD: usize = 2;
