@@ -1,7 +1,8 @@
 //! What a store must do for a result to be safe in it, tried out: a put that takes effect only where nothing is, one winner
 //! among parallel ones, every read and listing seeing what was written or deleted before, and pinned reads.
 //!
-//! The plan of a first version runs it, and its commit where the proof has gone since; `doctor` runs it when asked. What held is kept in [`layout::STORE`].
+//! The plan of a first version runs it, and its commit where the proof has gone since; `doctor` runs it when asked. What held is
+//! kept in [`layout::STORE`].
 
 use crate::error::TableError;
 use crate::layout;

@@ -62,7 +62,8 @@ impl RowGroup {
     }
 }
 
-/// Does each item's work on one of so many threads, this one among them; what came of them in order. The first error ends it.
+/// Does each item's work on one of so many threads, this one among them; what came of them in order. A thread ends at
+/// its first error; the others take what is left.
 fn on_threads<I: Send, O: Send>(
     threads: usize,
     items: impl ExactSizeIterator<Item = I> + Send,
