@@ -97,14 +97,13 @@ pub fn arrange(decoded: Vec<Decoded>, signals: &[Signal], roles: &[Role]) -> Res
     let mut account = Account::default();
     for signal in signals {
         let held: Vec<Observations> = signals_of.iter_mut().filter_map(Iterator::next).collect();
-        let (runs, members): (Vec<_>, Vec<_>) =
-            shares(&places, &held, robots.len()).into_iter().map(|share| (share.runs, share.members)).unzip();
+        let shares = shares(&places, &held, robots.len());
         let batches = held.into_iter().map(|observations| observations.rows).collect();
         let too_much = |source| TooMuch { signal: signal.name.clone(), source };
-        let gathered = gather(batches, &runs).map_err(too_much)?;
+        let gathered = gather(batches, &shares).map_err(too_much)?;
         let counts = account.signals.entry(signal.name.clone()).or_default();
-        for ((robot, batch), members) in robots.iter_mut().zip(gathered).zip(&members) {
-            let batch = resolved(batch, members, signal, roles, counts);
+        for ((robot, batch), share) in robots.iter_mut().zip(gathered).zip(&shares) {
+            let batch = resolved(batch, &share.members, signal, roles, counts);
             robot.signals.push(batch.map_err(too_much)?);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A column's arrays go once it is gathered, so that at most one column is held twice. One run of a robot is a slice.
 
-use super::Run;
+use super::{Run, Share};
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
 };
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// The batches of one signal for each robot's runs.
 ///
 /// Errors: more than 2 GiB of text in one column of one robot.
-pub(super) fn gather(batches: Vec<RecordBatch>, robots: &[Vec<Run>]) -> Result<Vec<RecordBatch>, ArrowError> {
+pub(super) fn gather(batches: Vec<RecordBatch>, robots: &[Share]) -> Result<Vec<RecordBatch>, ArrowError> {
     let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
     let mut columns: Vec<_> = batches.into_iter().map(|batch| batch.into_parts().1.into_iter()).collect();
     let mut gathered: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(schema.fields().len()); robots.len()];
@@ -23,8 +23,10 @@ pub(super) fn gather(batches: Vec<RecordBatch>, robots: &[Vec<Run>]) -> Result<V
     for _ in schema.fields() {
         let parts: Vec<ArrayRef> = columns.iter_mut().filter_map(Iterator::next).collect();
         let is_once_more = !before.is_empty() && before.iter().zip(&parts).all(|(one, other)| Arc::ptr_eq(one, other));
+        // What was decoded of the column before goes here.
+        before.clone_from(&parts);
         let column = Column::new(&parts);
-        for (arrays, runs) in gathered.iter_mut().zip(robots) {
+        for (arrays, Share { runs, .. }) in gathered.iter_mut().zip(robots) {
             arrays.push(match (arrays.last(), runs.as_slice()) {
                 (Some(last), _) if is_once_more => Arc::clone(last),
                 (_, []) => parts[0].slice(0, 0),
@@ -32,7 +34,6 @@ pub(super) fn gather(batches: Vec<RecordBatch>, robots: &[Vec<Run>]) -> Result<V
                 (_, runs) => column.copy(runs)?,
             });
         }
-        before = parts;
     }
     gathered.into_iter().map(|arrays| RecordBatch::try_new(Arc::clone(&schema), arrays)).collect()
 }
@@ -165,6 +166,10 @@ mod tests {
         RecordBatch::try_new(Arc::new(schema), columns).unwrap()
     }
 
+    fn share(runs: Vec<Run>) -> Share {
+        Share { runs, ..Share::default() }
+    }
+
     #[test]
     fn a_robot_has_the_rows_of_its_runs_one_after_the_other() {
         let batches: Vec<RecordBatch> = (0..3).map(batch).collect();
@@ -176,7 +181,7 @@ mod tests {
             vec![],
             vec![run(1, 4, 1), run(2, 0, 4)],
         ];
-        let gathered = gather(batches.clone(), &robots).unwrap();
+        let gathered = gather(batches.clone(), &robots.clone().map(share)).unwrap();
         assert_eq!(gathered.len(), robots.len());
         for (batch, runs) in gathered.iter().zip(&robots) {
             for (at, column) in batch.columns().iter().enumerate() {
@@ -196,7 +201,7 @@ mod tests {
         let batches = vec![batch(0), batch(1)];
         let pointer = |batch: &RecordBatch| batch.column(2).as_primitive::<Float64Type>().values().as_ptr();
         let expected = pointer(&batches[1].slice(2, 3));
-        let gathered = gather(batches, &[vec![Run { batch: 1, start: 2, rows: 3 }]]).unwrap();
+        let gathered = gather(batches, &[share(vec![Run { batch: 1, start: 2, rows: 3 }])]).unwrap();
         assert_eq!((pointer(&gathered[0]), gathered[0].num_rows()), (expected, 3));
     }
 }
