@@ -89,15 +89,11 @@ pub fn bounds(rows: &[i64], times: &[i64], window: Window) -> Result<Bounds, Uns
 
 /// How many times lie at or before `last`, at least `reached`.
 #[inline]
-fn passed(times: &[i64], mut reached: usize, last: i64) -> usize {
+fn passed(times: &[i64], reached: usize, last: i64) -> usize {
     // Mostly none, one or two more: counted without a branch, which jitter would make a coin toss. Then, rarely, a search.
-    for _ in 0..2 {
-        reached += usize::from(times.get(reached).is_some_and(|&time| time <= last));
-    }
-    if times.get(reached).is_some_and(|&time| time <= last) {
-        seek(times, reached, |time| time <= last)
-    } else {
-        reached
+    match times.get(reached..).and_then(|rest| rest.first_chunk()) {
+        Some(&[one, other, third]) if third > last => reached + usize::from(one <= last) + usize::from(other <= last),
+        _ => seek(times, reached, |time| time <= last),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Changes: `mean_abs_change` and `max_abs_change` of numbers; all statistics of bool and text.
 
-use super::frame::{Frame, Summary};
-use super::number::{Column, counts, family, fill};
+use super::frame::Frame;
+use super::number::counts;
+use super::summary::{Summary, Told, fill};
 use super::{Output, some_null};
 use crate::nearest::NO_MATCH;
 use crate::sorted::position;
@@ -10,7 +11,7 @@ use pipeline::spec::Statistic;
 
 /// Steps between consecutive numbers, with the ends that the next step begins or ends at.
 #[derive(Clone, Copy)]
-struct Steps {
+pub(super) struct Steps {
     /// Number of values, not of steps.
     count: f64,
     first: f64,
@@ -54,26 +55,19 @@ impl Summary for Steps {
     }
 }
 
-/// Fills the columns of numbers of this family.
-pub(super) fn compute_numbers(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    let values = &*frame.values;
-    let mut columns = family(columns, |s| matches!(s, Statistic::MeanAbsChange | Statistic::MaxAbsChange));
-    if columns.is_empty() {
-        return;
+impl Told for Steps {
+    fn tells(statistic: Statistic) -> bool {
+        matches!(statistic, Statistic::MeanAbsChange | Statistic::MaxAbsChange)
     }
-    let some = |steps: &Steps, value: f64| if steps.count < 2.0 { f64::NAN } else { value };
-    frame.sweep(
-        |at, _| values[at],
-        |rows, windows: &[Steps]| {
-            for (statistic, column) in &mut columns {
-                let entries = &mut column[rows.clone()];
-                match statistic {
-                    Statistic::MeanAbsChange => fill(entries, windows, |s| some(s, s.sum / (s.count - 1.0))),
-                    _ => fill(entries, windows, |s| some(s, s.max)),
-                }
-            }
-        },
-    );
+
+    #[inline]
+    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+        let some = |steps: &Self, value: f64| if steps.count < 2.0 { f64::NAN } else { value };
+        match statistic {
+            Statistic::MeanAbsChange => fill(entries, windows, |s| some(s, s.sum / (s.count - 1.0))),
+            _ => fill(entries, windows, |s| some(s, s.max)),
+        }
+    }
 }
 
 /// The wanted statistics of a frame of bool or text, in the order wanted; `is_true` gives 1 where a bool is true.

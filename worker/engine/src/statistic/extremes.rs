@@ -1,12 +1,11 @@
 //! `min`, `max`, `range` and `sum`.
 
-use super::frame::{Frame, Summary};
-use super::number::{Column, family, fill};
+use super::summary::{Summary, Told, fill};
 use pipeline::spec::Statistic;
 
 /// Least and greatest value.
 #[derive(Clone, Copy)]
-struct Extremes {
+pub(super) struct Extremes {
     min: f64,
     max: f64,
 }
@@ -37,7 +36,7 @@ impl Summary for Extremes {
 
 /// The sum, in canonical order.
 #[derive(Clone, Copy)]
-struct Total(f64);
+pub(super) struct Total(f64);
 
 impl Summary for Total {
     type Value = f64;
@@ -60,26 +59,28 @@ impl Summary for Total {
     }
 }
 
-/// Fills the columns of this family.
-pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    let values = &*frame.values;
-    let mut spread = family(columns, |s| matches!(s, Statistic::Min | Statistic::Max | Statistic::Range));
-    if !spread.is_empty() {
-        frame.sweep(
-            |at, _| values[at],
-            |rows, windows: &[Extremes]| {
-                for (statistic, column) in &mut spread {
-                    let entries = &mut column[rows.clone()];
-                    match statistic {
-                        Statistic::Min => fill(entries, windows, |extremes| extremes.min),
-                        Statistic::Max => fill(entries, windows, |extremes| extremes.max),
-                        _ => fill(entries, windows, |extremes| extremes.max - extremes.min),
-                    }
-                }
-            },
-        );
+impl Told for Extremes {
+    fn tells(statistic: Statistic) -> bool {
+        matches!(statistic, Statistic::Min | Statistic::Max | Statistic::Range)
     }
-    for (_, column) in family(columns, |s| s == Statistic::Sum) {
-        frame.sweep(|at, _| values[at], |rows, windows: &[Total]| fill(&mut column[rows], windows, |total| total.0));
+
+    #[inline]
+    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+        match statistic {
+            Statistic::Min => fill(entries, windows, |extremes| extremes.min),
+            Statistic::Max => fill(entries, windows, |extremes| extremes.max),
+            _ => fill(entries, windows, |extremes| extremes.max - extremes.min),
+        }
+    }
+}
+
+impl Told for Total {
+    fn tells(statistic: Statistic) -> bool {
+        statistic == Statistic::Sum
+    }
+
+    #[inline]
+    fn fill<'w>(_: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+        fill(entries, windows, |total| total.0);
     }
 }

@@ -16,25 +16,12 @@
 //! B - 1 from its start on: a suffix of B - 1. (With o = span - 1 the first kind is all of B, with o = 0 the second is all of
 //! B - 1.) So a result is a function of the window's own values and of t alone, and an outlier leaves with its block's fold.
 
-use super::View;
+use super::summary::Summary;
+use super::{View, all};
 use crate::sorted::{position, seek};
 use arrow::buffer::NullBuffer;
 use std::borrow::Cow;
 use std::ops::Range;
-
-/// A summary of consecutive values that grows at either end and can be joined with the summary of what follows.
-pub(super) trait Summary: Copy {
-    /// What is summed up.
-    type Value: Copy;
-    /// The summary of nothing.
-    const EMPTY: Self;
-    /// With one later value.
-    fn append(self, value: Self::Value) -> Self;
-    /// With one earlier value.
-    fn prepend(self, value: Self::Value) -> Self;
-    /// With all that `later` sums up; never called with two empty ones.
-    fn join(self, later: Self) -> Self;
-}
 
 /// Rows whose windows end in one block, with the part of the values that they share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,11 +55,8 @@ impl<'a, T: Copy> Frame<'a, T> {
     /// All rows of the view, with the values that are neither null nor unusable.
     pub(super) fn of(view: &View<'a>, values: &'a [T], valid: Option<&NullBuffer>, usable: impl Fn(T) -> bool) -> Self {
         let keep = |at: usize| valid.is_none_or(|valid| valid.is_valid(at)) && usable(values[at]);
-        let mut frame = if (0..values.len()).all(keep) {
-            Self::whole(view, values)
-        } else {
-            Self::without_nulls(view, values, keep)
-        };
+        let is_whole = valid.is_none_or(|valid| valid.null_count() == 0) && all(values, &usable);
+        let mut frame = if is_whole { Self::whole(view, values) } else { Self::without_nulls(view, values, keep) };
         frame.groups = groups(frame.rows, &frame.times, &frame.from, &frame.to, view.window.span_ns);
         frame
     }
@@ -170,50 +154,73 @@ impl<'a, T: Copy> Frame<'a, T> {
         value: impl Fn(usize, i64) -> S::Value,
         mut each: impl FnMut(Range<usize>, &[S]),
     ) {
-        let (mut suffixes, mut windows): (Vec<S>, Vec<S>) = (Vec::new(), Vec::new());
+        let (mut folds, mut windows) = (Folds::<S>::default(), Vec::new());
         for group in &self.groups {
-            fold_suffixes(group, &value, &mut suffixes);
-            self.join_prefixes(group, &value, &suffixes, &mut windows);
+            let (from, to) = (&self.from[group.rows.clone()], &self.to[group.rows.clone()]);
+            let end = to.last().map_or(group.middle, |end| *end as usize);
+            folds.fold(group, end, |at| value(at, group.origin_ns));
+            windows.clear();
+            let ends = from.iter().zip(to);
+            windows.extend(
+                ends.map(|(start, end)| folds.window(group.middle - *start as usize, *end as usize - group.middle)),
+            );
             each(group.rows.clone(), &windows);
         }
     }
+}
 
-    /// The summaries of the windows of a group: what is left of the earlier block, joined with what the later one has so far.
-    #[inline]
-    fn join_prefixes<S: Summary>(
-        &self,
-        group: &Group,
-        value: impl Fn(usize, i64) -> S::Value,
-        suffixes: &[S],
-        windows: &mut Vec<S>,
-    ) {
-        let (from, to) = (&self.from[group.rows.clone()], &self.to[group.rows.clone()]);
-        let mut prefix = S::EMPTY;
-        let mut reached = group.middle;
-        windows.clear();
-        windows.extend(from.iter().zip(to).map(|(&start, &end)| {
-            while reached < end as usize {
-                prefix = prefix.append(value(reached, group.origin_ns));
-                reached += 1;
-            }
-            match suffixes.get(start as usize - group.first) {
-                Some(suffix) if reached > group.middle => suffix.join(prefix),
-                Some(suffix) => *suffix,
-                None => prefix,
-            }
-        }));
+/// Summaries of a group's values, from where its block begins backwards and forwards.
+struct Folds<S> {
+    /// The last value before it, the last two, and so on.
+    suffixes: Vec<S>,
+    /// The first value from it on, the first two, and so on.
+    prefixes: Vec<S>,
+}
+
+impl<S> Default for Folds<S> {
+    fn default() -> Self {
+        Self { suffixes: Vec::new(), prefixes: Vec::new() }
     }
 }
 
-/// The summaries of the suffixes of a group's earlier block, by where they begin.
-#[inline]
-fn fold_suffixes<S: Summary>(group: &Group, value: impl Fn(usize, i64) -> S::Value, suffixes: &mut Vec<S>) {
-    suffixes.clear();
-    suffixes.resize(group.middle - group.first, S::EMPTY);
-    let mut suffix = S::EMPTY;
-    for (at, slot) in suffixes.iter_mut().enumerate().rev() {
-        suffix = suffix.prepend(value(group.first + at, group.origin_ns));
-        *slot = suffix;
+impl<S: Summary> Folds<S> {
+    /// Sums up the values of a group, of which `end` is the first that none of its rows sees.
+    #[inline]
+    fn fold(&mut self, group: &Group, end: usize, value: impl Fn(usize) -> S::Value) {
+        let Self { suffixes, prefixes } = self;
+        let (before, after) = (group.middle - group.first, end - group.middle);
+        for (folds, length) in [(&mut *suffixes, before), (&mut *prefixes, after)] {
+            folds.clear();
+            folds.resize(length, S::EMPTY);
+        }
+        let (mut suffix, mut prefix) = (S::EMPTY, S::EMPTY);
+        let mut prepend = |step: usize| {
+            suffix = suffix.prepend(value(group.middle - 1 - step));
+            suffix
+        };
+        let mut append = |step: usize| {
+            prefix = prefix.append(value(group.middle + step));
+            prefix
+        };
+        // Both at a time: each sum waits for itself, and neither for the other.
+        let both = before.min(after);
+        let ((near, far), (early, late)) = (suffixes.split_at_mut(both), prefixes.split_at_mut(both));
+        for (step, (suffix, prefix)) in near.iter_mut().zip(early).enumerate() {
+            (*suffix, *prefix) = (prepend(step), append(step));
+        }
+        far.iter_mut().zip(both..).for_each(|(suffix, step)| *suffix = prepend(step));
+        late.iter_mut().zip(both..).for_each(|(prefix, step)| *prefix = append(step));
+    }
+
+    /// The summary of a window with so many values before the block begins, and so many after.
+    #[inline]
+    fn window(&self, before: usize, after: usize) -> S {
+        match (before.checked_sub(1), after.checked_sub(1)) {
+            (Some(before), Some(after)) => self.suffixes[before].join(self.prefixes[after]),
+            (Some(before), None) => self.suffixes[before],
+            (None, Some(after)) => self.prefixes[after],
+            (None, None) => S::EMPTY,
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod frame;
 mod moments;
 mod number;
 mod rank;
+mod summary;
 
 use crate::window::{Bounds, Window};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
@@ -78,6 +79,9 @@ pub enum Output {
 impl Output {
     /// Numbers whose NaN are null.
     fn numbers(values: Vec<f64>) -> Self {
+        if all(&values, |value| !value.is_nan()) {
+            return Self::Number(values, None);
+        }
         let valid = BooleanBuffer::collect_bool(values.len(), |row| !values[row].is_nan());
         Self::Number(values, some_null(valid))
     }
@@ -102,6 +106,12 @@ impl Output {
 /// A null buffer when there is a null.
 fn some_null(valid: BooleanBuffer) -> Option<NullBuffer> {
     Some(NullBuffer::new(valid)).filter(|valid| valid.null_count() > 0)
+}
+
+/// Whether each value is so. Asks many at once: it neither stops at the first that is not, nor tells which.
+#[inline]
+fn all<T: Copy>(values: &[T], is_so: impl Fn(T) -> bool) -> bool {
+    values.iter().fold(true, |all, value| all & is_so(*value))
 }
 
 /// A number of rows and their validity.

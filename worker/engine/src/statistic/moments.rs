@@ -5,8 +5,10 @@
 //! Source: P. Pébay, Formulas for Robust, One-Pass Parallel Computation of Covariances and Arbitrary-Order Statistical
 //! Moments, SAND2008-6212.
 
-use super::frame::{Frame, Summary};
-use super::number::{Column, family, fill};
+use super::all;
+use super::frame::Frame;
+use super::number::{Column, family};
+use super::summary::{Summary, Told, fill};
 use pipeline::spec::Statistic;
 
 /// Places in `Moments::sums`.
@@ -18,7 +20,7 @@ const FOURTH: usize = 3;
 /// Count, mean, and sums of powers of the distance from the mean up to `ORDER` (1 to 4). No more than is asked for: a sweep keeps
 /// one for each value of a block, in the nearest cache if it is small.
 #[derive(Clone, Copy)]
-struct Moments<const ORDER: usize> {
+pub(super) struct Moments<const ORDER: usize> {
     count: f64,
     /// The mean, then the sums from the second power on.
     sums: [f64; ORDER],
@@ -164,23 +166,24 @@ impl Summary for Trend {
     }
 }
 
-/// Fills the columns of this family.
-pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    let order = columns.iter().map(|(statistic, _)| order(*statistic)).max().unwrap_or(0);
-    match order {
-        0 => {}
-        1 => central::<1>(frame, columns),
-        2 => central::<2>(frame, columns),
-        3 => central::<3>(frame, columns),
-        _ => central::<4>(frame, columns),
+impl<const ORDER: usize> Told for Moments<ORDER> {
+    fn tells(statistic: Statistic) -> bool {
+        (1..=ORDER).contains(&order(statistic))
     }
-    squares(frame, columns);
-    slope(frame, columns);
-    huge(frame, columns);
+
+    #[inline]
+    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+        match statistic {
+            Statistic::Mean => fill(entries, windows, Moments::mean),
+            Statistic::Std => fill(entries, windows, Moments::std),
+            Statistic::Skew => fill(entries, windows, Moments::skew),
+            _ => fill(entries, windows, Moments::kurtosis),
+        }
+    }
 }
 
 /// The highest moment a statistic needs; 0 for those of others.
-fn order(statistic: Statistic) -> usize {
+pub(super) fn order(statistic: Statistic) -> usize {
     match statistic {
         Statistic::Mean => 1,
         Statistic::Std => 2,
@@ -190,23 +193,11 @@ fn order(statistic: Statistic) -> usize {
     }
 }
 
-fn central<const ORDER: usize>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    let values = &*frame.values;
-    let mut columns = family(columns, |statistic| order(statistic) > 0);
-    frame.sweep(
-        |at, _| values[at],
-        |rows, windows: &[Moments<ORDER>]| {
-            for (statistic, column) in &mut columns {
-                let entries = &mut column[rows.clone()];
-                match statistic {
-                    Statistic::Mean => fill(entries, windows, Moments::mean),
-                    Statistic::Std => fill(entries, windows, Moments::std),
-                    Statistic::Skew => fill(entries, windows, Moments::skew),
-                    _ => fill(entries, windows, Moments::kurtosis),
-                }
-            }
-        },
-    );
+/// Fills the columns of this family that [`Moments`] does not tell, and mends those that it could not.
+pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    squares(frame, columns);
+    slope(frame, columns);
+    huge(frame, columns);
 }
 
 /// `rms`: the root of the mean of squares.
@@ -215,7 +206,7 @@ fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     for (_, column) in family(columns, |statistic| statistic == Statistic::Rms) {
         frame.sweep(
             |at, _| values[at] * values[at],
-            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows, |squares| squares.mean().sqrt()),
+            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows.iter(), |squares| squares.mean().sqrt()),
         );
     }
 }
@@ -233,7 +224,7 @@ fn huge(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     let values = &*frame.values;
     for (statistic, column) in family(columns, |s| matches!(s, Statistic::Mean | Statistic::Rms)) {
         let is_huge = |value: &f64| value.is_finite() && value.abs() > HUGE;
-        if column.iter().all(|value| value.is_finite()) || !values.iter().any(is_huge) {
+        if all(column, f64::is_finite) || !values.iter().any(is_huge) {
             continue;
         }
         let is_mean = statistic == Statistic::Mean;
@@ -260,7 +251,7 @@ fn slope(frame: &Frame<'_, f64>, columns: &mut [Column]) {
         frame.sweep(
             |at, origin_ns| ((times[at] - origin_ns) as f64, values[at]),
             |rows, windows: &[Trend]| {
-                fill(&mut column[rows], windows, |trend| trend.products / trend.times * NS_PER_S);
+                fill(&mut column[rows], windows.iter(), |trend| trend.products / trend.times * NS_PER_S);
             },
         );
     }

@@ -1,7 +1,11 @@
 //! Statistics of numbers: shares the columns out to the families and applies the rule for infinities. No arithmetic here.
 
+use super::change::Steps;
+use super::extremes::{Extremes, Total};
 use super::frame::Frame;
-use super::{Output, change, extremes, moments, rank};
+use super::moments::{self, Moments};
+use super::summary::{Told, tell};
+use super::{Output, all, rank};
 use pipeline::spec::Statistic;
 
 /// A statistic and its values per row; NaN stands for null.
@@ -15,9 +19,8 @@ pub(super) fn compute(frame: &Frame<'_, f64>, wanted: &[Statistic]) -> Vec<Outpu
     let rows = frame.rows.len();
     let mut columns: Vec<Column> = wanted.iter().map(|&statistic| (statistic, vec![f64::NAN; rows])).collect();
     ends(frame, &mut columns);
-    extremes::compute(frame, &mut columns);
+    told(frame, &mut columns);
     moments::compute(frame, &mut columns);
-    change::compute_numbers(frame, &mut columns);
     rank::compute(frame, &mut columns);
     infinities(frame, &mut columns);
     empty_windows(frame, &mut columns);
@@ -38,16 +41,33 @@ pub(super) fn family(columns: &mut [Column], belongs: impl Fn(Statistic) -> bool
     columns.iter_mut().filter(|(statistic, _)| belongs(*statistic)).map(|(s, values)| (*s, &mut values[..])).collect()
 }
 
-/// Fills the entries of a group's rows from the summaries of their windows.
-#[inline]
-pub(super) fn fill<S>(entries: &mut [f64], windows: &[S], get: impl Fn(&S) -> f64) {
-    for (entry, window) in entries.iter_mut().zip(windows) {
-        *entry = get(window);
+/// What is told by sums over the values alone: moments and extremes in one sweep where both are wanted.
+fn told(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    let order = columns.iter().map(|(statistic, _)| moments::order(*statistic)).max().unwrap_or(0);
+    match order {
+        0 => with_extremes::<()>(frame, columns),
+        1 => with_extremes::<Moments<1>>(frame, columns),
+        2 => with_extremes::<Moments<2>>(frame, columns),
+        3 => with_extremes::<Moments<3>>(frame, columns),
+        _ => with_extremes::<Moments<4>>(frame, columns),
+    }
+    tell::<Total>(frame, columns);
+    tell::<Steps>(frame, columns);
+}
+
+fn with_extremes<S: Told>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    if columns.iter().any(|(statistic, _)| Extremes::tells(*statistic)) {
+        tell::<(S, Extremes)>(frame, columns);
+    } else {
+        tell::<S>(frame, columns);
     }
 }
 
 /// Nothing has no statistics: the families need not look.
 fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    if frame.from.iter().zip(&*frame.to).fold(true, |all, (from, to)| all & (from != to)) {
+        return;
+    }
     for row in (0..frame.rows.len()).filter(|&row| frame.count(row) == 0) {
         columns.iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
     }
@@ -73,7 +93,7 @@ fn ends(frame: &Frame<'_, f64>, columns: &mut [Column]) {
 
 /// Where a window holds an infinity: `mean` is what IEEE says, and what has no meaning becomes null.
 fn infinities(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    if frame.values.iter().all(|value| value.is_finite()) {
+    if all(&frame.values, f64::is_finite) {
         return;
     }
     let plus = running(&frame.values, f64::INFINITY);
