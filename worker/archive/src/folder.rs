@@ -25,6 +25,10 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::task::JoinHandle;
+
+/// Bytes of a large file that are synced while more of it is written, so that its end has little left to wait for.
+const SYNC_BYTES: usize = 4 << 20;
 
 /// Start of the names of files being written. Keys with such a segment are refused.
 pub const TEMPORARY: &str = ".fleetloom-writing-";
@@ -301,7 +305,8 @@ impl Store for FolderStore {
             let place = place.clone();
             move || Temporary::new(&place)
         });
-        Ok(Box::new(FolderUpload { key, place, temporary: Some(temporary.await?) }))
+        let temporary = Some(temporary.await?);
+        Ok(Box::new(FolderUpload { key, place, temporary, unsynced_bytes: 0, syncing: None }))
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
@@ -425,6 +430,10 @@ struct FolderUpload {
     place: Place,
     /// `None` only while a piece is being written, and after one failed.
     temporary: Option<Temporary>,
+    /// Bytes written since the last sync began.
+    unsynced_bytes: usize,
+    /// The sync under way. A file's failure is told to one of its syncs only, so each is waited for.
+    syncing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl FolderUpload {
@@ -434,22 +443,47 @@ impl FolderUpload {
             why: "an earlier piece could not be written; start the upload again".to_owned(),
         })
     }
+
+    /// Begins to sync what is written, unless a sync is under way.
+    async fn sync(&mut self, file: &File) -> Result<(), StoreError> {
+        if self.syncing.as_ref().is_some_and(|sync| !sync.is_finished()) {
+            return Ok(());
+        }
+        self.synced().await?;
+        let file = file.try_clone().map_err(|error| self.place.error("write", error))?;
+        self.syncing = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        self.unsynced_bytes = 0;
+        Ok(())
+    }
+
+    /// Waits for the sync under way.
+    async fn synced(&mut self) -> Result<(), StoreError> {
+        let Some(sync) = self.syncing.take() else { return Ok(()) };
+        let synced = sync.await.map_err(io::Error::other).flatten();
+        synced.map_err(|error| self.place.error("write", error))
+    }
 }
 
 #[async_trait]
 impl Upload for FolderUpload {
     async fn write(&mut self, piece: Bytes) -> Result<(), StoreError> {
-        let (mut temporary, place) = (self.take()?, self.place.clone());
+        let (mut temporary, place, bytes) = (self.take()?, self.place.clone(), piece.len());
         let written = blocking(move || {
             temporary.file.write_all(&piece).map_err(|e| place.error("write", e))?;
             Ok(temporary)
         });
-        self.temporary = Some(written.await?);
+        let temporary = written.await?;
+        self.unsynced_bytes = self.unsynced_bytes.saturating_add(bytes);
+        if self.unsynced_bytes >= SYNC_BYTES {
+            self.sync(&temporary.file).await?;
+        }
+        self.temporary = Some(temporary);
         Ok(())
     }
 
     async fn finish(mut self: Box<Self>) -> Result<Object, StoreError> {
         let temporary = self.take()?;
+        self.synced().await?;
         blocking(move || temporary.publish(self.key, &self.place, Put::Always)).await
     }
 
