@@ -80,7 +80,7 @@ pub enum Put {
 /// How an object's bytes are best asked for: what one request costs decides how far apart two members may lie to share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// Most bytes of one read, at most [`READ_BYTES_MAX`].
+    /// Most bytes of one read, at most [`READ_BYTES_MAX`], and of one part of an upload.
     pub block_bytes: u64,
     /// Unwanted bytes that are cheaper to read than to skip.
     pub gap_bytes: u64,

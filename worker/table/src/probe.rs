@@ -20,9 +20,6 @@ const CREATORS: usize = 16;
 /// How often a store is tried out before it is believed not to hold.
 const TRIES: u32 = 3;
 
-/// A large object: more than one part of a bucket's upload.
-const LARGE_BYTES: usize = (8 << 20) + 1;
-
 /// What a store was seen to do. A proof that lacks one of these is of an earlier program, and is proved anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -233,12 +230,20 @@ async fn deletes(store: &dyn Store, key: &str) -> Result<bool, TableError> {
     Ok(!seen(store, key).await? && listed(store, key).await?.is_none())
 }
 
+/// A large object: a byte more than the store moves at a time, so of a bucket's upload a second part.
+fn large(store: &dyn Store) -> Bytes {
+    let block = usize::try_from(store.reading().block_bytes).unwrap_or_default();
+    vec![7; block.saturating_add(1)].into()
+}
+
 async fn uploads_whole(store: &dyn Store, key: &str) -> Result<bool, TableError> {
+    let large = large(store);
+    let bytes = large.len() as u64;
     let mut upload = store.upload(key).await?;
-    upload.write(Bytes::from(vec![7; LARGE_BYTES])).await?;
+    upload.write(large).await?;
     let early = seen(store, key).await? || listed(store, key).await?.is_some();
     upload.finish().await?;
-    Ok(!early && listed(store, key).await? == Some(LARGE_BYTES as u64))
+    Ok(!early && listed(store, key).await? == Some(bytes))
 }
 
 async fn seen(store: &dyn Store, key: &str) -> Result<bool, TableError> {

@@ -4,7 +4,7 @@
 use super::Bucket;
 use super::call::Effect;
 use super::trouble::{Kind, Trouble};
-use crate::store::{Object, Put, StoreError, Upload};
+use crate::store::{Object, Put, Reading, StoreError, Upload};
 use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 /// Bytes of a part: S3 wants at least 5 MiB, and at most 10,000 parts, which makes 78 GiB with these.
 const PART_BYTES: usize = 8 << 20;
+const _: () = assert!(PART_BYTES as u64 <= Reading::REMOTE.block_bytes, "a part is no larger than a block");
 const PARTS_MAX: i32 = 10_000;
 
 /// Parts under way at a time.
