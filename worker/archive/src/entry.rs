@@ -2,8 +2,8 @@
 
 use pipeline::member::Packing;
 
-/// Entries handed over at a time: some 1 MB, whatever the size of the directory.
-pub(crate) const CHUNK: usize = 8192;
+/// Entries handed over at a time: some 100 KB, so that the next ones find the memory of those before still warm.
+pub(crate) const CHUNK: usize = 1024;
 
 /// A file in a zip or tar.
 #[derive(Debug, Clone, PartialEq, Eq)]

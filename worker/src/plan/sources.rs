@@ -145,7 +145,7 @@ async fn cells(work: &Work, list: &str, index: u32, object: &Object) -> Result<V
             short = Short { object, cells: Cells::default() };
             short.add(&members);
             let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
-            writer.write(&members).await?;
+            writer.write(members.into()).await?;
             writer.finish().await?;
         }
         Err(Walking::Failed(fault)) => {
@@ -184,7 +184,7 @@ async fn walk(work: &Work, index: u32, short: &mut Short<'_>, writer: &mut Membe
     while let Some(chunk) = members.next().await.map_err(sort)? {
         work.stop.check().map_err(Walking::Failed)?;
         short.add(&chunk);
-        writer.write(&chunk).await.map_err(|error| Walking::Failed(error.into()))?;
+        writer.write(chunk).await.map_err(|error| Walking::Failed(error.into()))?;
     }
     if members.tally.ignored > 0 {
         let (ignored, examples) = (members.tally.ignored, members.tally.ignored_examples.join(", "));

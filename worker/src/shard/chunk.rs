@@ -144,9 +144,12 @@ struct Waiting {
 impl Chunks {
     /// Puts the next member, in archive order, into its chunk: one that the census counted.
     pub(crate) fn add(&mut self, pick: Pick) {
-        let chunk = &mut self.waiting[self.numbers[&pick.robot] - self.given];
-        chunk.missing -= 1;
-        chunk.picks.push(pick);
+        let Waiting { picks, missing } = &mut self.waiting[self.numbers[&pick.robot] - self.given];
+        if picks.is_empty() {
+            picks.reserve_exact(usize::try_from(*missing).unwrap_or_default());
+        }
+        *missing -= 1;
+        picks.push(pick);
     }
 
     /// The next chunk by robot name, in archive order, once it is whole.

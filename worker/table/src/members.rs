@@ -36,8 +36,8 @@ use tokio::task::JoinHandle;
 /// Layout of a member list, in its footer.
 const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"] };
 
-/// Members of one chunk of a reader: about 2 MB.
-const CHUNK_MEMBERS: usize = 8 << 10;
+/// Members of one chunk of a reader: some 200 KB, so that the next ones find the memory of those before still warm.
+const CHUNK_MEMBERS: usize = 1 << 10;
 
 /// Chunks that wait for the other thread.
 const CHUNKS_AHEAD: usize = 2;
@@ -75,31 +75,29 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 /// Another thread encodes the file while more members are found.
 pub struct MembersWriter {
     key: String,
-    chunks: Sender<RecordBatch>,
-    file: Task<ParquetUpload, TableError>,
-    groups: GroupsWriter,
+    chunks: Sender<Vec<Member>>,
+    file: Task<Encoding, TableError>,
 }
 
 impl MembersWriter {
     /// The list of the state `content_id`. Writing one that is there again replaces it by equal bytes.
     pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
         let key = layout::members(content_id);
-        let mut file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
-        let (chunks, mut ready) = channel::<RecordBatch>(CHUNKS_AHEAD);
+        let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
+        let (chunks, mut ready) = channel::<Vec<Member>>(CHUNKS_AHEAD);
+        let mut encoding = Encoding { key: key.clone(), file, groups: GroupsWriter::new(row_group_rows(&SCHEMA)) };
         let file = tokio::spawn(async move {
-            while let Some(chunk) = ready.recv().await {
-                file.write(chunk).await?;
+            while let Some(members) = ready.recv().await {
+                encoding.write(&members).await?;
             }
-            Ok(file)
+            Ok(encoding)
         });
-        Ok(Self { key, chunks, file: Task::of(file), groups: GroupsWriter::new(row_group_rows(&SCHEMA)) })
+        Ok(Self { key, chunks, file: Task::of(file) })
     }
 
     /// Appends members. [`Member::object`] is not kept: the same state may lie elsewhere in another listing.
-    pub async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
-        members.iter().for_each(|member| self.groups.add(member));
-        let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
-        match self.chunks.send(batch).await {
+    pub async fn write(&mut self, members: Vec<Member>) -> Result<(), TableError> {
+        match self.chunks.send(members).await {
             Ok(()) => Ok(()),
             // It has ended before the last chunk, so it says why.
             Err(_) => self.file.end().await.map(drop),
@@ -108,10 +106,10 @@ impl MembersWriter {
 
     /// Makes the list visible.
     pub async fn finish(self) -> Result<(), TableError> {
-        let Self { chunks, mut file, groups, key } = self;
+        let Self { chunks, mut file, key } = self;
         drop(chunks);
         let ended = || TableError::writing(&key, &"it was given up before");
-        let mut file = file.end().await?.ok_or_else(ended)?;
+        let Encoding { mut file, groups, .. } = file.end().await?.ok_or_else(ended)?;
         file.note(groups::KEY, groups.line());
         file.finish().await?;
         Ok(())
@@ -122,10 +120,25 @@ impl MembersWriter {
         let Self { chunks, mut file, .. } = self;
         drop(chunks);
         match file.end().await {
-            Ok(Some(file)) => file.abort().await,
+            Ok(Some(encoding)) => encoding.file.abort().await,
             // What failed has removed itself.
             Ok(None) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// A list while it is encoded.
+struct Encoding {
+    key: String,
+    file: ParquetUpload,
+    groups: GroupsWriter,
+}
+
+impl Encoding {
+    async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
+        members.iter().for_each(|member| self.groups.add(member));
+        let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
+        self.file.write(batch).await
     }
 }
 
@@ -483,7 +496,7 @@ mod tests {
     async fn write(store: &Arc<dyn Store>, members: &[Member], chunk: usize) {
         let mut writer = MembersWriter::create(store.as_ref(), "c").await.unwrap();
         for members in members.chunks(chunk) {
-            writer.write(members).await.unwrap();
+            writer.write(members.to_vec()).await.unwrap();
         }
         writer.finish().await.unwrap();
     }
