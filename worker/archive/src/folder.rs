@@ -23,6 +23,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinHandle;
@@ -432,8 +433,8 @@ struct FolderUpload {
     temporary: Option<Temporary>,
     /// Bytes written since the last sync began.
     unsynced_bytes: usize,
-    /// The sync under way. A file's failure is told to one of its syncs only, so each is waited for.
-    syncing: Option<JoinHandle<io::Result<()>>>,
+    /// The sync under way. A file's failure is told to one of its syncs only, so each is asked before the file takes its name.
+    syncing: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
 impl FolderUpload {
@@ -450,17 +451,20 @@ impl FolderUpload {
             return Ok(());
         }
         self.synced().await?;
-        let file = file.try_clone().map_err(|error| self.place.error("write", error))?;
-        self.syncing = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        let place = self.place.clone();
+        let file = file.try_clone().map_err(|error| place.error("write", error))?;
+        let sync = blocking(move || file.sync_data().map_err(|error| place.error("write", error)));
+        self.syncing = Some(tokio::spawn(sync));
         self.unsynced_bytes = 0;
         Ok(())
     }
 
     /// Waits for the sync under way.
     async fn synced(&mut self) -> Result<(), StoreError> {
-        let Some(sync) = self.syncing.take() else { return Ok(()) };
-        let synced = sync.await.map_err(io::Error::other).flatten();
-        synced.map_err(|error| self.place.error("write", error))
+        match self.syncing.take() {
+            Some(sync) => sync.await.unwrap_or_else(|error| resume_unwind(error.into_panic())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -489,6 +493,8 @@ impl Upload for FolderUpload {
 
     async fn abort(mut self: Box<Self>) -> Result<(), StoreError> {
         let temporary = self.temporary.take();
+        // It has the file open too; what it met does not matter any more.
+        drop(self.synced().await);
         blocking(move || {
             drop(temporary);
             Ok(())

@@ -72,7 +72,7 @@ impl<'a> Members<'a> {
         Ok(Self { pattern, robot, object: captures, index, source, robots, tally })
     }
 
-    /// The next members of the archive, some thousands, in order of position; `None` after the last. Those of other names
+    /// The next members of the archive, a thousand or two, in order of position; `None` after the last. Those of other names
     /// are counted and left out.
     pub async fn next(&mut self) -> Result<Option<Vec<Member>>, ArchiveError> {
         let mut members = Vec::new();

@@ -144,8 +144,10 @@ struct Waiting {
 impl Chunks {
     /// Puts the next member, in archive order, into its chunk: one that the census counted.
     pub(crate) fn add(&mut self, pick: Pick) {
-        let Waiting { picks, missing } = &mut self.waiting[self.numbers[&pick.robot] - self.given];
-        if picks.is_empty() {
+        let number = self.numbers[&pick.robot] - self.given;
+        let Waiting { picks, missing } = &mut self.waiting[number];
+        // The one that is given next has its room at once. Where others are begun before, it is not said when they are filled.
+        if number == 0 && picks.is_empty() {
             picks.reserve_exact(usize::try_from(*missing).unwrap_or_default());
         }
         *missing -= 1;

@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 
 /// Bytes of a part: S3 wants at least 5 MiB, and at most 10,000 parts, which makes 78 GiB with these.
 const PART_BYTES: usize = 8 << 20;
-const _: () = assert!(PART_BYTES as u64 <= Reading::REMOTE.block_bytes, "a part is no larger than a block");
+/// A bucket is read as [`Reading::REMOTE`] says, and a part is no larger than its blocks.
+const _: () = assert!(PART_BYTES as u64 <= Reading::REMOTE.block_bytes);
 const PARTS_MAX: i32 = 10_000;
 
 /// Parts under way at a time.
