@@ -68,16 +68,13 @@ pub(crate) fn seek(times: &[i64], hint: usize, before: impl Fn(i64) -> bool) -> 
     }
 }
 
-/// The same where the answer is `hint` or more, and mostly a few more: those are counted without a branch for each.
+/// The same where the answer is `hint` or more, and mostly none, one or two more: those are counted without a branch for each, which
+/// jitter would make a coin toss.
 #[inline]
 pub(crate) fn seek_ahead(times: &[i64], hint: usize, before: impl Fn(i64) -> bool) -> usize {
-    const AT_ONCE: usize = 4;
-    match times.get(hint..).and_then(|rest| rest.first_chunk::<AT_ONCE>()) {
-        Some(next) => match next.iter().filter(|time| before(**time)).count() {
-            AT_ONCE => seek(times, hint + AT_ONCE, before),
-            few => hint + few,
-        },
-        None => seek(times, hint, before),
+    match times.get(hint..).and_then(|rest| rest.first_chunk()) {
+        Some(&[one, other, third]) if !before(third) => hint + usize::from(before(one)) + usize::from(before(other)),
+        _ => seek(times, hint, before),
     }
 }
 

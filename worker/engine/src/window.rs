@@ -6,7 +6,7 @@
 //! End::BeforeRow   [t - span, t)     event and control rows
 //! ```
 
-use crate::sorted::{Side, Unsorted, check, position, seek};
+use crate::sorted::{Side, Unsorted, check, position, seek_ahead};
 use std::collections::VecDeque;
 
 /// Which end of a window belongs to it.
@@ -79,22 +79,12 @@ pub fn bounds(rows: &[i64], times: &[i64], window: Window) -> Result<Bounds, Uns
     let (mut from, mut to) = (0, 0);
     let mut bounds = Bounds { from: Vec::with_capacity(rows.len()), to: Vec::with_capacity(rows.len()) };
     for &t in rows {
-        from = window.last_before(t).map_or(0, |last| passed(times, from, last));
-        to = window.last_inside(t).map_or(0, |last| passed(times, to, last));
+        from = window.last_before(t).map_or(0, |last| seek_ahead(times, from, |time| time <= last));
+        to = window.last_inside(t).map_or(0, |last| seek_ahead(times, to, |time| time <= last));
         bounds.from.push(position(from));
         bounds.to.push(position(to));
     }
     Ok(bounds)
-}
-
-/// How many times lie at or before `last`, at least `reached`.
-#[inline]
-fn passed(times: &[i64], reached: usize, last: i64) -> usize {
-    // Mostly none, one or two more: counted without a branch, which jitter would make a coin toss. Then, rarely, a search.
-    match times.get(reached..).and_then(|rest| rest.first_chunk()) {
-        Some(&[one, other, third]) if third > last => reached + usize::from(one <= last) + usize::from(other <= last),
-        _ => seek(times, reached, |time| time <= last),
-    }
 }
 
 /// Per row the greatest known time (ns) of the values in its window that `counts` says count; `None` for none.

@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::number::counts;
-use super::summary::{Summary, Told, fill};
+use super::summary::{Summary, Told, put};
 use super::{Output, some_null};
 use crate::nearest::NO_MATCH;
 use crate::sorted::position;
@@ -64,8 +64,8 @@ impl Told for Steps {
     fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
         let some = |steps: &Self, value: f64| if steps.count < 2.0 { f64::NAN } else { value };
         match statistic {
-            Statistic::MeanAbsChange => fill(entries, windows, |s| some(s, s.sum / (s.count - 1.0))),
-            _ => fill(entries, windows, |s| some(s, s.max)),
+            Statistic::MeanAbsChange => put(entries, windows, |s| some(s, s.sum / (s.count - 1.0))),
+            _ => put(entries, windows, |s| some(s, s.max)),
         }
     }
 }

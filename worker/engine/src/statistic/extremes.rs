@@ -1,6 +1,6 @@
 //! `min`, `max`, `range` and `sum`.
 
-use super::summary::{Summary, Told, fill};
+use super::summary::{Summary, Told, put};
 use pipeline::spec::Statistic;
 
 /// Least and greatest value.
@@ -67,9 +67,9 @@ impl Told for Extremes {
     #[inline]
     fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
         match statistic {
-            Statistic::Min => fill(entries, windows, |extremes| extremes.min),
-            Statistic::Max => fill(entries, windows, |extremes| extremes.max),
-            _ => fill(entries, windows, |extremes| extremes.max - extremes.min),
+            Statistic::Min => put(entries, windows, |extremes| extremes.min),
+            Statistic::Max => put(entries, windows, |extremes| extremes.max),
+            _ => put(entries, windows, |extremes| extremes.max - extremes.min),
         }
     }
 }
@@ -81,6 +81,6 @@ impl Told for Total {
 
     #[inline]
     fn fill<'w>(_: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
-        fill(entries, windows, |total| total.0);
+        put(entries, windows, |total| total.0);
     }
 }

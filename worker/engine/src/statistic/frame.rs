@@ -48,6 +48,10 @@ pub(super) struct Frame<'a, T: Clone> {
     pub(super) groups: Vec<Group>,
 }
 
+/// Most values of a block that are summed up before the rows come to them: few enough to stay in the nearest cache, and more than
+/// most windows hold.
+const AHEAD_MAX: usize = 1 << 12;
+
 /// Most values copied at a time for rows that see only what is known.
 const SEEN_MAX: usize = 1 << 18;
 
@@ -159,11 +163,16 @@ impl<'a, T: Copy> Frame<'a, T> {
             let (from, to) = (&self.from[group.rows.clone()], &self.to[group.rows.clone()]);
             let end = to.last().map_or(group.middle, |end| *end as usize);
             folds.fold(group, end, |at| value(at, group.origin_ns));
+            let mut running = folds.prefixes.last().copied().unwrap_or(S::EMPTY);
+            let mut reached = group.middle + folds.prefixes.len();
             windows.clear();
-            let ends = from.iter().zip(to);
-            windows.extend(
-                ends.map(|(start, end)| folds.window(group.middle - *start as usize, *end as usize - group.middle)),
-            );
+            windows.extend(from.iter().zip(to).map(|(&start, &end)| {
+                while reached < end as usize {
+                    running = running.append(value(reached, group.origin_ns));
+                    reached += 1;
+                }
+                folds.window(group.middle - start as usize, end as usize - group.middle, running)
+            }));
             each(group.rows.clone(), &windows);
         }
     }
@@ -173,7 +182,7 @@ impl<'a, T: Copy> Frame<'a, T> {
 struct Folds<S> {
     /// The last value before it, the last two, and so on.
     suffixes: Vec<S>,
-    /// The first value from it on, the first two, and so on.
+    /// The first value from it on, the first two, and so on: at most [`AHEAD_MAX`].
     prefixes: Vec<S>,
 }
 
@@ -188,7 +197,7 @@ impl<S: Summary> Folds<S> {
     #[inline]
     fn fold(&mut self, group: &Group, end: usize, value: impl Fn(usize) -> S::Value) {
         let Self { suffixes, prefixes } = self;
-        let (before, after) = (group.middle - group.first, end - group.middle);
+        let (before, after) = (group.middle - group.first, (end - group.middle).min(AHEAD_MAX));
         for (folds, length) in [(&mut *suffixes, before), (&mut *prefixes, after)] {
             folds.clear();
             folds.resize(length, S::EMPTY);
@@ -212,13 +221,15 @@ impl<S: Summary> Folds<S> {
         late.iter_mut().zip(both..).for_each(|(prefix, step)| *prefix = append(step));
     }
 
-    /// The summary of a window with so many values before the block begins, and so many after.
+    /// The summary of a window with so many values before the block begins, and so many after; these are `running` where they
+    /// are more than were summed up ahead.
     #[inline]
-    fn window(&self, before: usize, after: usize) -> S {
+    fn window(&self, before: usize, after: usize, running: S) -> S {
+        let prefix = |last: usize| self.prefixes.get(last).copied().unwrap_or(running);
         match (before.checked_sub(1), after.checked_sub(1)) {
-            (Some(before), Some(after)) => self.suffixes[before].join(self.prefixes[after]),
-            (Some(before), None) => self.suffixes[before],
-            (None, Some(after)) => self.prefixes[after],
+            (Some(first), Some(last)) => self.suffixes[first].join(prefix(last)),
+            (Some(first), None) => self.suffixes[first],
+            (None, Some(last)) => prefix(last),
             (None, None) => S::EMPTY,
         }
     }
@@ -243,4 +254,64 @@ fn groups(rows: &[i64], times: &[i64], from: &[u32], to: &[u32], span_ns: i64) -
 /// Where the block of an instant begins; the least `i64` when it begins before that.
 fn origin(t: i64, span_ns: i64) -> i64 {
     t.div_euclid(span_ns).checked_mul(span_ns).unwrap_or(i64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::{End, Window, bounds};
+
+    /// Positions that follow each other.
+    #[derive(Debug, Clone, Copy)]
+    struct Row {
+        first: usize,
+        len: usize,
+    }
+
+    impl Summary for Row {
+        type Value = usize;
+        const EMPTY: Self = Self { first: 0, len: 0 };
+
+        fn append(self, at: usize) -> Self {
+            if self.len == 0 { Self { first: at, len: 1 } } else { self.join(Self { first: at, len: 1 }) }
+        }
+
+        fn prepend(self, at: usize) -> Self {
+            if self.len == 0 { Self { first: at, len: 1 } } else { Self { first: at, len: 1 }.join(self) }
+        }
+
+        fn join(self, later: Self) -> Self {
+            assert_eq!(self.first + self.len, later.first);
+            Self { len: self.len + later.len, ..self }
+        }
+    }
+
+    #[test]
+    fn a_sweep_sums_up_each_window_however_many_values_a_block_holds() {
+        let times: Vec<i64> = (-20_000..20_000).collect();
+        let many = i64::try_from(AHEAD_MAX).unwrap();
+        for (span_ns, end) in
+            [3, many, many + 1, 3 * many].into_iter().flat_map(|n| [(n, End::AtRow), (n, End::BeforeRow)])
+        {
+            for apart in [1, 999] {
+                let rows: Vec<i64> = times.iter().copied().step_by(apart).collect();
+                let window = Window { span_ns, end };
+                let bounds = bounds(&rows, &times, window).unwrap();
+                let view = View { rows: &rows, times: &times, known: None, bounds: &bounds, window };
+                let frame = Frame::of(&view, &times, None, |_| true);
+                let mut seen = 0;
+                frame.sweep(
+                    |at, _| at,
+                    |rows, windows: &[Row]| {
+                        for (row, window) in rows.zip(windows) {
+                            assert_eq!(window.len, bounds.range(row).len());
+                            assert!(window.len == 0 || window.first == bounds.range(row).start);
+                            seen += 1;
+                        }
+                    },
+                );
+                assert_eq!(seen, rows.len());
+            }
+        }
+    }
 }

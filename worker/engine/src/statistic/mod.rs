@@ -11,6 +11,7 @@
 //!
 //! ```text
 //! frame      dense values, blocks, the canonical order (sweep)
+//! summary    what a sweep keeps of consecutive values, and which statistics it tells
 //! moments    mean std skew kurtosis rms slope        rank      p05 p25 p50 p75 p95
 //! extremes   min max range sum                       change    mean_abs_change max_abs_change, changes of bool and text
 //! ```

@@ -8,7 +8,7 @@
 use super::all;
 use super::frame::Frame;
 use super::number::{Column, family};
-use super::summary::{Summary, Told, fill};
+use super::summary::{Summary, Told, put};
 use pipeline::spec::Statistic;
 
 /// Places in `Moments::sums`.
@@ -174,10 +174,10 @@ impl<const ORDER: usize> Told for Moments<ORDER> {
     #[inline]
     fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
         match statistic {
-            Statistic::Mean => fill(entries, windows, Moments::mean),
-            Statistic::Std => fill(entries, windows, Moments::std),
-            Statistic::Skew => fill(entries, windows, Moments::skew),
-            _ => fill(entries, windows, Moments::kurtosis),
+            Statistic::Mean => put(entries, windows, Moments::mean),
+            Statistic::Std => put(entries, windows, Moments::std),
+            Statistic::Skew => put(entries, windows, Moments::skew),
+            _ => put(entries, windows, Moments::kurtosis),
         }
     }
 }
@@ -206,7 +206,7 @@ fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     for (_, column) in family(columns, |statistic| statistic == Statistic::Rms) {
         frame.sweep(
             |at, _| values[at] * values[at],
-            |rows, windows: &[Moments<1>]| fill(&mut column[rows], windows.iter(), |squares| squares.mean().sqrt()),
+            |rows, windows: &[Moments<1>]| put(&mut column[rows], windows.iter(), |squares| squares.mean().sqrt()),
         );
     }
 }
@@ -251,7 +251,7 @@ fn slope(frame: &Frame<'_, f64>, columns: &mut [Column]) {
         frame.sweep(
             |at, origin_ns| ((times[at] - origin_ns) as f64, values[at]),
             |rows, windows: &[Trend]| {
-                fill(&mut column[rows], windows.iter(), |trend| trend.products / trend.times * NS_PER_S);
+                put(&mut column[rows], windows.iter(), |trend| trend.products / trend.times * NS_PER_S);
             },
         );
     }

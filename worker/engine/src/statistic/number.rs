@@ -4,7 +4,7 @@ use super::change::Steps;
 use super::extremes::{Extremes, Total};
 use super::frame::Frame;
 use super::moments::{self, Moments};
-use super::summary::{Told, tell};
+use super::summary::Told;
 use super::{Output, all, rank};
 use pipeline::spec::Statistic;
 
@@ -45,7 +45,7 @@ pub(super) fn family(columns: &mut [Column], belongs: impl Fn(Statistic) -> bool
 fn told(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     let order = columns.iter().map(|(statistic, _)| moments::order(*statistic)).max().unwrap_or(0);
     match order {
-        0 => with_extremes::<()>(frame, columns),
+        0 => tell::<Extremes>(frame, columns),
         1 => with_extremes::<Moments<1>>(frame, columns),
         2 => with_extremes::<Moments<2>>(frame, columns),
         3 => with_extremes::<Moments<3>>(frame, columns),
@@ -63,9 +63,26 @@ fn with_extremes<S: Told>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     }
 }
 
+/// Fills the columns that `S` tells.
+fn tell<S: Told>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
+    let values = &*frame.values;
+    let mut columns = family(columns, S::tells);
+    if columns.is_empty() {
+        return;
+    }
+    frame.sweep(
+        |at, _| values[at],
+        |rows, windows: &[S]| {
+            for (statistic, column) in &mut columns {
+                S::fill(*statistic, &mut column[rows.clone()], windows.iter());
+            }
+        },
+    );
+}
+
 /// Nothing has no statistics: the families need not look.
 fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    if frame.from.iter().zip(&*frame.to).fold(true, |all, (from, to)| all & (from != to)) {
+    if frame.from.iter().zip(&*frame.to).fold(true, |filled, (from, to)| filled & (from != to)) {
         return;
     }
     for row in (0..frame.rows.len()).filter(|&row| frame.count(row) == 0) {

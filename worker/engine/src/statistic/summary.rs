@@ -1,7 +1,5 @@
 //! Summaries of consecutive values: what grows at either end, joins with what follows, and tells statistics.
 
-use super::frame::Frame;
-use super::number::{Column, family};
 use pipeline::spec::Statistic;
 
 /// A summary of consecutive values that grows at either end and can be joined with the summary of what follows.
@@ -67,44 +65,9 @@ impl<A: Told, B: Told> Told for (A, B) {
     }
 }
 
-/// No summary.
-impl Summary for () {
-    type Value = f64;
-    const EMPTY: Self = ();
-
-    fn append(self, _: f64) -> Self {}
-    fn prepend(self, _: f64) -> Self {}
-    fn join(self, _: Self) -> Self {}
-}
-
-impl Told for () {
-    fn tells(_: Statistic) -> bool {
-        false
-    }
-
-    fn fill<'w>(_: Statistic, _: &mut [f64], _: impl Iterator<Item = &'w Self>) {}
-}
-
-/// Fills the columns that `S` tells.
-pub(super) fn tell<S: Told>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
-    let values = &*frame.values;
-    let mut columns = family(columns, S::tells);
-    if columns.is_empty() {
-        return;
-    }
-    frame.sweep(
-        |at, _| values[at],
-        |rows, windows: &[S]| {
-            for (statistic, column) in &mut columns {
-                S::fill(*statistic, &mut column[rows.clone()], windows.iter());
-            }
-        },
-    );
-}
-
-/// Fills the entries of a group's rows from the summaries of their windows.
+/// Puts into each entry what is got of its window.
 #[inline]
-pub(super) fn fill<S>(entries: &mut [f64], windows: impl Iterator<Item = S>, get: impl Fn(S) -> f64) {
+pub(super) fn put<S>(entries: &mut [f64], windows: impl Iterator<Item = S>, get: impl Fn(S) -> f64) {
     for (entry, window) in entries.iter_mut().zip(windows) {
         *entry = get(window);
     }
