@@ -174,10 +174,10 @@ impl<const ORDER: usize> Told for Moments<ORDER> {
     #[inline]
     fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
         match statistic {
-            Statistic::Mean => put(entries, windows, Moments::mean),
-            Statistic::Std => put(entries, windows, Moments::std),
-            Statistic::Skew => put(entries, windows, Moments::skew),
-            _ => put(entries, windows, Moments::kurtosis),
+            Statistic::Mean => put(entries, windows, Self::mean),
+            Statistic::Std => put(entries, windows, Self::std),
+            Statistic::Skew => put(entries, windows, Self::skew),
+            _ => put(entries, windows, Self::kurtosis),
         }
     }
 }
