@@ -61,7 +61,7 @@ impl Told for Steps {
     }
 
     #[inline]
-    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+    fn fill<'w>(statistic: Statistic, entries: &mut Vec<f64>, windows: impl Iterator<Item = &'w Self>) {
         let some = |steps: &Self, value: f64| if steps.count < 2.0 { f64::NAN } else { value };
         match statistic {
             Statistic::MeanAbsChange => put(entries, windows, |s| some(s, s.sum / (s.count - 1.0))),

@@ -65,7 +65,7 @@ impl Told for Extremes {
     }
 
     #[inline]
-    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+    fn fill<'w>(statistic: Statistic, entries: &mut Vec<f64>, windows: impl Iterator<Item = &'w Self>) {
         match statistic {
             Statistic::Min => put(entries, windows, |extremes| extremes.min),
             Statistic::Max => put(entries, windows, |extremes| extremes.max),
@@ -80,7 +80,7 @@ impl Told for Total {
     }
 
     #[inline]
-    fn fill<'w>(_: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+    fn fill<'w>(_: Statistic, entries: &mut Vec<f64>, windows: impl Iterator<Item = &'w Self>) {
         put(entries, windows, |total| total.0);
     }
 }

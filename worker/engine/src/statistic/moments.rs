@@ -172,7 +172,7 @@ impl<const ORDER: usize> Told for Moments<ORDER> {
     }
 
     #[inline]
-    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>) {
+    fn fill<'w>(statistic: Statistic, entries: &mut Vec<f64>, windows: impl Iterator<Item = &'w Self>) {
         match statistic {
             Statistic::Mean => put(entries, windows, Self::mean),
             Statistic::Std => put(entries, windows, Self::std),
@@ -206,7 +206,7 @@ fn squares(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     for (_, column) in family(columns, |statistic| statistic == Statistic::Rms) {
         frame.sweep(
             |at, _| values[at] * values[at],
-            |rows, windows: &[Moments<1>]| put(&mut column[rows], windows.iter(), |squares| squares.mean().sqrt()),
+            |_, windows: &[Moments<1>]| put(column, windows.iter(), |squares| squares.mean().sqrt()),
         );
     }
 }
@@ -250,8 +250,8 @@ fn slope(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     for (_, column) in family(columns, |statistic| statistic == Statistic::Slope) {
         frame.sweep(
             |at, origin_ns| ((times[at] - origin_ns) as f64, values[at]),
-            |rows, windows: &[Trend]| {
-                put(&mut column[rows], windows.iter(), |trend| trend.products / trend.times * NS_PER_S);
+            |_, windows: &[Trend]| {
+                put(column, windows.iter(), |trend| trend.products / trend.times * NS_PER_S);
             },
         );
     }

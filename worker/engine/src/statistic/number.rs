@@ -8,16 +8,16 @@ use super::summary::Told;
 use super::{Output, all, rank};
 use pipeline::spec::Statistic;
 
-/// A statistic and its values per row; NaN stands for null.
+/// A statistic and its values per row; NaN stands for null. Its family puts them behind each other.
 pub(super) type Column = (Statistic, Vec<f64>);
 
-/// The columns of one family, as slices.
-pub(super) type Family<'c> = Vec<(Statistic, &'c mut [f64])>;
+/// The columns of one family.
+pub(super) type Family<'c> = Vec<(Statistic, &'c mut Vec<f64>)>;
 
 /// The wanted statistics of a frame of numbers, in the order wanted.
 pub(super) fn compute(frame: &Frame<'_, f64>, wanted: &[Statistic]) -> Vec<Output> {
     let rows = frame.rows.len();
-    let mut columns: Vec<Column> = wanted.iter().map(|&statistic| (statistic, vec![f64::NAN; rows])).collect();
+    let mut columns: Vec<Column> = wanted.iter().map(|&statistic| (statistic, Vec::with_capacity(rows))).collect();
     ends(frame, &mut columns);
     told(frame, &mut columns);
     moments::compute(frame, &mut columns);
@@ -38,7 +38,7 @@ pub(super) fn counts<T: Copy>(frame: &Frame<'_, T>) -> Vec<i64> {
 
 /// The columns whose statistic `belongs`.
 pub(super) fn family(columns: &mut [Column], belongs: impl Fn(Statistic) -> bool) -> Family<'_> {
-    columns.iter_mut().filter(|(statistic, _)| belongs(*statistic)).map(|(s, values)| (*s, &mut values[..])).collect()
+    columns.iter_mut().filter(|(statistic, _)| belongs(*statistic)).map(|(s, values)| (*s, values)).collect()
 }
 
 /// What is told by sums over the values alone: moments and extremes in one sweep where both are wanted.
@@ -72,9 +72,9 @@ fn tell<S: Told>(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     }
     frame.sweep(
         |at, _| values[at],
-        |rows, windows: &[S]| {
+        |_, windows: &[S]| {
             for (statistic, column) in &mut columns {
-                S::fill(*statistic, &mut column[rows.clone()], windows.iter());
+                S::fill(*statistic, column, windows.iter());
             }
         },
     );
@@ -86,7 +86,7 @@ fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
         return;
     }
     for row in (0..frame.rows.len()).filter(|&row| frame.count(row) == 0) {
-        columns.iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
+        family(columns, |s| s != Statistic::Count).iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
     }
 }
 
@@ -94,17 +94,17 @@ fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
 fn ends(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     let values = &*frame.values;
     for (statistic, column) in family(columns, |s| matches!(s, Statistic::First | Statistic::Last | Statistic::Delta)) {
-        for (row, out) in column.iter_mut().enumerate() {
-            let window = frame.window(row);
-            if !window.is_empty() {
+        column.extend((0..frame.rows.len()).map(|row| match frame.window(row) {
+            window if window.is_empty() => f64::NAN,
+            window => {
                 let (first, last) = (values[window.start], values[window.end - 1]);
-                *out = match statistic {
+                match statistic {
                     Statistic::First => first,
                     Statistic::Last => last,
                     _ => last - first,
-                };
+                }
             }
-        }
+        }));
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn compute(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     if columns.is_empty() {
         return;
     }
+    columns.iter_mut().for_each(|(_, column)| column.resize(frame.rows.len(), f64::NAN));
     let mut ranks = Ranks::default();
     let mut cursors: Vec<Cursor> =
         columns.iter().filter_map(|(s, _)| percent(*s)).map(|percent| Cursor { percent, word: 0, before: 0 }).collect();

@@ -20,8 +20,8 @@ pub(super) trait Summary: Copy {
 pub(super) trait Told: Summary<Value = f64> {
     /// Whether it tells this one.
     fn tells(statistic: Statistic) -> bool;
-    /// Fills the entries of one that it tells, an entry for each window.
-    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>)
+    /// Puts one that it tells behind the entries, an entry for each window.
+    fn fill<'w>(statistic: Statistic, entries: &mut Vec<f64>, windows: impl Iterator<Item = &'w Self>)
     where
         Self: 'w;
 }
@@ -53,7 +53,7 @@ impl<A: Told, B: Told> Told for (A, B) {
     }
 
     #[inline]
-    fn fill<'w>(statistic: Statistic, entries: &mut [f64], windows: impl Iterator<Item = &'w Self>)
+    fn fill<'w>(statistic: Statistic, entries: &mut Vec<f64>, windows: impl Iterator<Item = &'w Self>)
     where
         Self: 'w,
     {
@@ -65,10 +65,8 @@ impl<A: Told, B: Told> Told for (A, B) {
     }
 }
 
-/// Puts into each entry what is got of its window.
+/// Puts what is got of each window behind the entries.
 #[inline]
-pub(super) fn put<S>(entries: &mut [f64], windows: impl Iterator<Item = S>, get: impl Fn(S) -> f64) {
-    for (entry, window) in entries.iter_mut().zip(windows) {
-        *entry = get(window);
-    }
+pub(super) fn put<S>(entries: &mut Vec<f64>, windows: impl Iterator<Item = S>, get: impl Fn(S) -> f64) {
+    entries.extend(windows.map(get));
 }
