@@ -105,7 +105,7 @@ impl Reading {
 /// Stored bytes behind flat keys.
 #[async_trait]
 pub trait Store: fmt::Debug + fmt::Display + Send + Sync + 'static {
-    /// How reads of this store are best cut.
+    /// How reads of this store, and uploads to it, are best cut.
     fn reading(&self) -> Reading {
         Reading::REMOTE
     }
