@@ -77,7 +77,8 @@ pub enum Put {
     IfAbsent,
 }
 
-/// How an object's bytes are best asked for, and sent: what one request costs decides how far apart two members may lie to share it.
+/// How an object's bytes are best asked for, and sent: what one request costs decides how far apart two members may lie to
+/// share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     /// Most bytes of one read, at most [`READ_BYTES_MAX`], and of one part of an upload.

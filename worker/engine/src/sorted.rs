@@ -68,8 +68,8 @@ pub(crate) fn seek(times: &[i64], hint: usize, before: impl Fn(i64) -> bool) -> 
     }
 }
 
-/// The same where the answer is `hint` or more, and mostly none, one or two more: those are counted without a branch for each, which
-/// jitter would make a coin toss.
+/// The same where the answer is `hint` or more, and mostly none, one or two more: those are counted without a branch for each,
+/// which jitter would make a coin toss.
 #[inline]
 pub(crate) fn seek_ahead(times: &[i64], hint: usize, before: impl Fn(i64) -> bool) -> usize {
     match times.get(hint..).and_then(|rest| rest.first_chunk()) {

@@ -85,8 +85,9 @@ fn empty_windows(frame: &Frame<'_, f64>, columns: &mut [Column]) {
     if frame.from.iter().zip(&*frame.to).fold(true, |filled, (from, to)| filled & (from != to)) {
         return;
     }
+    let mut columns = family(columns, |statistic| statistic != Statistic::Count);
     for row in (0..frame.rows.len()).filter(|&row| frame.count(row) == 0) {
-        family(columns, |s| s != Statistic::Count).iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
+        columns.iter_mut().for_each(|(_, column)| column[row] = f64::NAN);
     }
 }
 
