@@ -11,6 +11,7 @@ import argparse
 import datetime
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -143,9 +144,10 @@ class Bench:
             runs = {
                 "fleetloom": lambda: fleetloom(self.program, folders["robot"]),
                 "fleetloom, one core": lambda: fleetloom(self.program, folders["robot"], {0}, 1),
-                BESIDE: lambda: beside(self.program, folders["robot"]),
                 "fleetloom, by time": lambda: fleetloom(self.program, folders["time"]),
             }
+            if len(os.sched_getaffinity(0)) > 1:
+                runs[BESIDE] = lambda: beside(self.program, folders["robot"])
             runs |= {name: lambda name=name: self.peer(name, folders["robot"])[0] for name in self.peers if name not in slow}
             for name, run in runs.items():
                 took.setdefault(name, []).append(run())
@@ -208,12 +210,17 @@ version. Medians of {bench.words.rounds} rounds in turn; what took over {ONCE_SE
 
 {section.targets(goals)}
 
-What the machine itself leaves of twice as fast: two runs at once, each on a core of its own, take {middle[BESIDE]["wall"] / one["wall"]:.2f} times as long as one
-beside an idle core, so no work is more than {one["wall"] / middle[BESIDE]["wall"]:.0%} of twice as fast on both.
+{taken(one, middle[BESIDE]) if BESIDE in middle else ""}
 
 {"".join(f"Missing: {name}: {why}." for name, why in bench.missing.items())}
 {versions()}. {machine()}. {today()}, `make bench`.
 """
+
+
+def taken(one, beside):
+    """What the machine itself takes of twice as fast."""
+    return f"""Two runs at once, each on a core of its own, take {beside["wall"] / one["wall"]:.2f} times as long as one beside an idle core: what the machine
+itself takes of twice as fast, as far as its noise lets one see."""
 
 
 def versions():
