@@ -19,6 +19,9 @@ const FIRST_BYTES: usize = 64 << 10;
 const WHOLE_LINES_BYTES: u64 = 16 << 20;
 /// Deflate makes at most 1,032 bytes of one.
 const DEFLATE_RATIO_MAX: usize = 1032;
+/// Room behind what is expected: libdeflate goes its fast way as long as two letters and a longest match, copied by words, would
+/// fit (2 + 258 + 39 bytes), which is a tenth of a small document away from its end.
+const SLACK_BYTES: usize = 320;
 /// Fixed part of a gzip header, and its trailer: CRC-32 and size.
 const GZIP_HEADER_BYTES: usize = 10;
 const GZIP_TRAILER_BYTES: usize = 8;
@@ -85,7 +88,7 @@ fn check(member: &Member, bytes: &[u8]) -> Result<(), Refusal> {
     if crc32(bytes) == expected { Ok(()) } else { Err(Refusal::because(Why::WrongCrc)) }
 }
 
-/// Raw deflate into a buffer of the size that the directory says, which was compared with the limit.
+/// Raw deflate into a buffer for the size that the directory says, which was compared with the limit.
 fn inflate_zip<'a>(
     inflater: &mut Decompressor,
     raw: &[u8],
@@ -96,7 +99,8 @@ fn inflate_zip<'a>(
     if bytes / DEFLATE_RATIO_MAX > raw.len() {
         return Err(Refusal::because(Why::WrongSize));
     }
-    match inflater.deflate_decompress(raw, buffer.exactly(bytes)) {
+    match inflater.deflate_decompress(raw, buffer.at_least(bytes)) {
+        // Whether there are as many as that is asked of all members, however they are packed.
         Ok(written) => Ok(buffer.fill(written)),
         Err(DecompressionError::InsufficientSpace) => Err(Refusal::because(Why::WrongSize)),
         Err(DecompressionError::BadData) => Err(Refusal::because(Why::Damaged)),
@@ -115,7 +119,7 @@ fn gunzip(inflater: &mut Decompressor, packed: &[u8], bytes_max: u64, buffer: &m
     if u64::from(bytes) > bytes_max || size / DEFLATE_RATIO_MAX > stream.len() {
         return false;
     }
-    match inflater.deflate_decompress(stream, buffer.exactly(size)) {
+    match inflater.deflate_decompress(stream, buffer.at_least(size)) {
         Ok(written) => written == size && crc32(buffer.fill(written)) == crc,
         Err(_) => false,
     }
@@ -171,10 +175,11 @@ impl Buffer {
         }
     }
 
-    /// Room for exactly so many bytes.
-    fn exactly(&mut self, bytes: usize) -> &mut [u8] {
-        self.begin(bytes);
-        &mut self.bytes[..bytes]
+    /// Empties it; room for so many bytes and [`SLACK_BYTES`].
+    fn at_least(&mut self, bytes: usize) -> &mut [u8] {
+        let room = bytes.saturating_add(SLACK_BYTES);
+        self.begin(room);
+        &mut self.bytes[..room]
     }
 
     fn fill(&mut self, bytes: usize) -> &[u8] {

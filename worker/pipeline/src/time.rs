@@ -26,6 +26,7 @@ pub const DATA_FROM_NS: i64 = 631_152_000 * SECOND_NS;
 pub const DATA_TO_NS: i64 = 4_133_980_800 * SECOND_NS;
 
 /// Whether data may carry this time: the years 1990–2100.
+#[inline]
 pub fn is_plausible(ns: i64) -> bool {
     (DATA_FROM_NS..DATA_TO_NS).contains(&ns)
 }

@@ -12,6 +12,8 @@ use super::number::Number;
 use super::plan::{Child, Node, Origin, SignalPlan, ValueKind};
 use super::script::Script;
 use super::series::Series;
+use super::short::Short;
+use super::text;
 use super::walk::{Walk, named};
 use pipeline::time::is_plausible;
 
@@ -24,6 +26,8 @@ pub(crate) struct Lane {
     signal: usize,
     /// By child of the node.
     fields: Vec<Field>,
+    /// The bits of all fields.
+    all: u64,
 }
 
 /// What becomes of a value.
@@ -37,6 +41,21 @@ pub(crate) enum Field {
     Text(usize),
     /// Any other column.
     Other(usize),
+}
+
+/// A field of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Its own, of those that say which were there.
+    bit: u64,
+    field: Field,
+}
+
+impl Wanted {
+    /// What becomes of a child's value.
+    pub(crate) fn new(child: usize, field: Field) -> Self {
+        Self { bit: 1 << child, field }
+    }
 }
 
 /// A record while it is read.
@@ -71,7 +90,8 @@ impl Lane {
         let others = signals.iter().enumerate().filter(|(index, _)| *index != signal);
         let mut theirs = others.flat_map(|(_, rules)| rules.origins()).chain(robot_slot.map(Origin::Slot));
         let shared = theirs.any(|origin| matches!(origin, Origin::Slot(slot) if node.slots.contains(&slot)));
-        (fields.len() == wanted.len() && !shared).then_some(Self { signal, fields })
+        let all = fields.iter().enumerate().fold(0, |all, (child, field)| all | Wanted::new(child, *field).bit);
+        (fields.len() == wanted.len() && !shared).then_some(Self { signal, fields, all })
     }
 
     /// Takes the record at the cursor. False: it is to be taken the long way, and nothing has moved.
@@ -113,7 +133,7 @@ impl Lane {
             record.by_key(start, children, &self.fields)?;
             script.stray(children, &self.fields, &record.cursor.text[start..record.cursor.at]);
         }
-        if record.seen.count_ones() as usize != self.fields.len() {
+        if record.seen != self.all {
             record.absent(&self.fields);
         }
         let time = record.time?;
@@ -124,25 +144,36 @@ impl Lane {
 
 impl Record<'_, '_> {
     /// Reads keys as long as they are written as in the script, where some may be absent. True: up to the end of the record.
-    #[inline]
+    ///
+    /// Where it stands in the text is kept at hand and told to the cursor only where somebody else reads: through memory, each
+    /// value would wait for the one before it to be put down.
+    #[inline(never)]
     fn as_before(&mut self, script: &Script) -> Option<bool> {
-        let start = self.cursor.at;
+        let (bytes, start) = (self.cursor.text.as_bytes(), self.cursor.at);
+        let mut at = start;
         let mut steps = script.steps.iter();
-        while let Some(step) = steps.find(|step| self.cursor.follow(&step.lead)) {
-            match step.wanted {
-                Some((child, field)) => self.value(child, field)?,
-                None => self.cursor.skip().ok()?,
+        while let Some(step) = steps.find(|step| step.lead.starts(&bytes[at..])) {
+            at = after_blanks(bytes, at + step.lead.len());
+            let wanted = step.wanted.as_ref();
+            match wanted.and_then(|wanted| self.easy(wanted, &bytes[at..])) {
+                Some(length) => at += length,
+                None => {
+                    self.cursor.at = at;
+                    self.any(wanted)?;
+                    at = self.cursor.at;
+                }
             }
         }
-        if self.cursor.at == start {
+        if at == start {
             return Some(false);
         }
-        self.cursor.blanks();
-        let ends = self.cursor.byte() == Some(b'}');
+        at = after_blanks(bytes, at);
+        let ends = bytes.get(at) == Some(&b'}');
         if ends {
-            self.cursor.at += 1;
+            at += 1;
             self.cursor.depth -= 1;
         }
+        self.cursor.at = at;
         Some(ends)
     }
 
@@ -156,46 +187,83 @@ impl Record<'_, '_> {
         }
         while self.cursor.next(b'}', first).ok()? {
             first = false;
-            match named(children, self.cursor).ok()? {
-                Some(child) => self.value(child, fields[child])?,
-                None => self.cursor.skip().ok()?,
+            let wanted = named(children, self.cursor).ok()?.map(|child| Wanted::new(child, fields[child]));
+            match wanted.as_ref().and_then(|wanted| self.easy(wanted, self.cursor.rest())) {
+                Some(length) => self.cursor.at += length,
+                None => self.any(wanted.as_ref())?,
             }
         }
         Some(())
     }
 
-    /// Reads the value of a field, which comes once.
-    #[inline]
-    fn value(&mut self, child: usize, field: Field) -> Option<()> {
-        let bit = 1 << child;
-        if self.seen & bit != 0 {
+    /// Reads the value that `bytes` begin with, if it is written as most are and its field comes first; how many bytes it takes.
+    ///
+    /// A number that goes on behind them is noticed next: neither key nor bracket follows, and the record goes the long way.
+    #[inline(always)]
+    fn easy(&mut self, wanted: &Wanted, bytes: &[u8]) -> Option<usize> {
+        if self.seen & wanted.bit != 0 {
             return None;
         }
-        self.seen |= bit;
-        match field {
-            Field::Time => self.time = Some(clock(&self.rules.time.1, self.cursor)?),
-            Field::Known => self.known = Some(clock(&self.rules.known.as_ref()?.1, self.cursor)?),
+        let length = match wanted.field {
             Field::Double(column) => {
-                let quick = Number::quick(self.cursor.rest());
-                match quick.and_then(|(number, length)| Some((number.as_f64_quickly()?, length))) {
+                let short = Short::read(bytes).and_then(|short| Some((short.as_f64()?, short.bytes)));
+                match short {
                     Some((value, length)) => {
-                        self.cursor.at += length;
                         self.series.double(column, value);
+                        length
                     }
-                    None => self.other(column)?,
+                    None => self.double(column, bytes)?,
                 }
             }
-            Field::Text(column) if self.cursor.byte() == Some(b'"') => {
-                let key = self.cursor.string().ok()?;
-                self.series.cell(column, Cell::Text(&self.cursor.text[key.start..key.end], key.escaped));
+            Field::Time => {
+                let short = Short::read(bytes)?;
+                self.time = Some(self.rules.time.1.short(short).filter(|ns| is_plausible(*ns))?);
+                short.bytes
             }
-            Field::Text(column) | Field::Other(column) => self.other(column)?,
+            Field::Text(column) => self.text(column, bytes)?,
+            Field::Known | Field::Other(_) => return None,
+        };
+        self.seen |= wanted.bit;
+        Some(length)
+    }
+
+    /// Reads a double of more digits; how many bytes it takes.
+    #[inline(never)]
+    fn double(&mut self, column: usize, bytes: &[u8]) -> Option<usize> {
+        let (number, length) = Number::quick(bytes)?;
+        self.series.double(column, number.as_f64_quickly()?);
+        Some(length)
+    }
+
+    /// Reads a string; how many bytes of the text's last it takes with its quotes.
+    #[inline(never)]
+    fn text(&mut self, column: usize, bytes: &[u8]) -> Option<usize> {
+        if bytes.first() != Some(&b'"') {
+            return None;
+        }
+        let (end, escaped) = text::scan(bytes, 1).ok()?;
+        let rest = &self.cursor.text[self.cursor.text.len() - bytes.len()..];
+        self.series.cell(column, Cell::Text(&rest[1..end], escaped));
+        Some(end + 1)
+    }
+
+    /// Reads any value, or moves over one that nobody wants.
+    #[inline(never)]
+    fn any(&mut self, wanted: Option<&Wanted>) -> Option<()> {
+        let Some(wanted) = wanted else { return self.cursor.skip().ok() };
+        if self.seen & wanted.bit != 0 {
+            return None;
+        }
+        self.seen |= wanted.bit;
+        match wanted.field {
+            Field::Time => self.time = Some(clock(&self.rules.time.1, self.cursor)?),
+            Field::Known => self.known = Some(clock(&self.rules.known.as_ref()?.1, self.cursor)?),
+            Field::Double(column) | Field::Text(column) | Field::Other(column) => self.other(column)?,
         }
         Some(())
     }
 
     /// Reads any value of a column.
-    #[inline(never)]
     fn other(&mut self, column: usize) -> Option<()> {
         let mut token = Token::ABSENT;
         self.cursor.token(&mut token).ok()?;
@@ -217,6 +285,15 @@ impl Record<'_, '_> {
     }
 }
 
+/// The first byte from `at` on that is no blank.
+#[inline(always)]
+fn after_blanks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
 /// What a signal without `match` wants, and where from.
 fn wanted(rules: &SignalPlan) -> impl Iterator<Item = (Origin, Field)> {
     let known = rules.known.as_ref().map(|(origin, _)| (*origin, Field::Known));
@@ -231,19 +308,13 @@ fn wanted(rules: &SignalPlan) -> impl Iterator<Item = (Origin, Field)> {
     std::iter::once((rules.time.0, Field::Time)).chain(known).chain(columns)
 }
 
-/// The time at the cursor, where it is an easy one.
-#[inline]
+/// The time at the cursor, where it is one.
 fn clock(unit: &ClockUnit, cursor: &mut Cursor<'_>) -> Option<i64> {
-    let time = match Number::quick(cursor.rest()) {
-        Some((number, length)) => {
-            cursor.at += length;
-            unit.number(&number)
-        }
-        None if cursor.byte()? == b'"' => {
-            let key = cursor.string().ok().filter(|key| !key.escaped)?;
-            unit.text(&cursor.text[key.start..key.end])
-        }
-        None => unit.number(&cursor.number().ok()?),
+    let time = if cursor.byte()? == b'"' {
+        let key = cursor.string().ok().filter(|key| !key.escaped)?;
+        unit.text(&cursor.text[key.start..key.end])
+    } else {
+        unit.number(&cursor.number().ok()?)
     };
     time.ok().filter(|ns| is_plausible(*ns))
 }

@@ -28,6 +28,7 @@ mod robot;
 mod rules;
 mod script;
 mod series;
+mod short;
 mod text;
 mod trie;
 mod walk;

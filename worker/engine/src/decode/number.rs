@@ -10,14 +10,14 @@ const DIGITS_MAX: u32 = 19;
 /// Most digits that [`Number::quick`] takes.
 const QUICK_DIGITS_MAX: usize = 18;
 /// Doubles hold integers below this exactly.
-const EXACT_BELOW: u64 = 1 << 53;
+pub(super) const EXACT_BELOW: u64 = 1 << 53;
 /// Exponents are clamped to ± this; everything beyond is zero or out of range for every type (a member has at most a few
 /// hundred million digits, and no mantissa can bring an exponent of a milliard back).
 const EXPONENT_MAX: i64 = 1_000_000_000;
 /// Eight digits of zero.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// Powers of ten.
-const TENS: [u64; 17] = {
+pub(super) const TENS: [u64; 17] = {
     let mut tens = [1; 17];
     let mut power = 1;
     while power < tens.len() {
@@ -27,7 +27,7 @@ const TENS: [u64; 17] = {
     tens
 };
 /// The powers of ten that a double holds exactly.
-const POWERS: [f64; 23] = [
+pub(super) const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
@@ -305,20 +305,25 @@ fn run(bytes: &[u8]) -> Option<(u64, usize)> {
 fn few(bytes: &[u8]) -> Option<(u64, usize)> {
     let values = u64::from_le_bytes(*bytes.first_chunk::<8>()?) ^ ZEROS;
     let count = (not_digits(values).trailing_zeros() / 8) as usize;
+    Some((leading(values, count), count))
+}
+
+/// What the first `count` of eight digits, each less [`ZEROS`], say.
+#[inline(always)]
+pub(super) fn leading(digits: u64, count: usize) -> u64 {
     // Moved in two steps: 64 bits at once are one too many.
-    let moved = if count == 8 { values } else { values << (56 - 8 * count) << 8 };
-    Some((eight_digits(moved), count))
+    eight_digits(if count == 8 { digits } else { digits << (56 - 8 * count) << 8 })
 }
 
 /// The top bit of each of eight bytes, less [`ZEROS`], that is no digit.
 #[inline(always)]
-fn not_digits(values: u64) -> u64 {
+pub(super) fn not_digits(values: u64) -> u64 {
     (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080
 }
 
 /// What eight digits say, the first in the lowest byte: pairs, then fours and eights at once.
 #[inline]
-fn eight_digits(values: u64) -> u64 {
+pub(super) fn eight_digits(values: u64) -> u64 {
     let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
     let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
     let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));

@@ -2,7 +2,7 @@
 //! expected to look like one before it.
 
 use super::json::Cursor;
-use super::lane::Field;
+use super::lane::{Field, Wanted};
 use super::literal::Literal;
 use super::plan::Child;
 use super::walk::named;
@@ -25,8 +25,8 @@ pub(crate) struct Script {
 pub(crate) struct Step {
     /// From the end of the value before, or the bracket, to its own value.
     pub(crate) lead: Literal,
-    /// Which child of the node it is, and what becomes of its value; `None`: nothing.
-    pub(crate) wanted: Option<(usize, Field)>,
+    /// What becomes of its value; `None`: nothing.
+    pub(crate) wanted: Option<Wanted>,
 }
 
 impl Script {
@@ -51,7 +51,7 @@ fn steps(children: &[Child], fields: &[Field], record: &str) -> Option<Vec<Step>
         if steps.len() == STEPS_MAX || lead.len() > LEAD_BYTES_MAX {
             return None;
         }
-        steps.push(Step { lead: Literal::new(lead), wanted: child.map(|child| (child, fields[child])) });
+        steps.push(Step { lead: Literal::new(lead), wanted: child.map(|child| Wanted::new(child, fields[child])) });
         cursor.skip().ok()?;
         from = cursor.at;
     }

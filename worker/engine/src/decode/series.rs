@@ -85,7 +85,7 @@ impl Series {
     }
 
     /// Adds the cell of a column of doubles.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn double(&mut self, column: usize, value: f64) {
         match &mut self.columns[column].data {
             Data::Float(values) => values.push(value),
