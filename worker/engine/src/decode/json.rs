@@ -157,9 +157,7 @@ impl<'a> Cursor<'a> {
     /// Moves over blanks.
     #[inline]
     pub(crate) fn blanks(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
-            self.at += 1;
-        }
+        self.at = after_blanks(self.text.as_bytes(), self.at);
     }
 
     /// The text from here on.
@@ -368,6 +366,15 @@ impl<'a> Cursor<'a> {
         }
         Ok(false)
     }
+}
+
+/// The first byte from `at` on that is no blank.
+#[inline(always)]
+pub(super) fn after_blanks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]

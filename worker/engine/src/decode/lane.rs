@@ -7,7 +7,7 @@
 
 use super::cell::{Cell, Found, Note};
 use super::clock::ClockUnit;
-use super::json::{Cursor, Token};
+use super::json::{Cursor, Token, after_blanks};
 use super::number::Number;
 use super::plan::{Child, Node, Origin, SignalPlan, ValueKind};
 use super::script::Script;
@@ -90,7 +90,7 @@ impl Lane {
         let others = signals.iter().enumerate().filter(|(index, _)| *index != signal);
         let mut theirs = others.flat_map(|(_, rules)| rules.origins()).chain(robot_slot.map(Origin::Slot));
         let shared = theirs.any(|origin| matches!(origin, Origin::Slot(slot) if node.slots.contains(&slot)));
-        let all = fields.iter().enumerate().fold(0, |all, (child, field)| all | Wanted::new(child, *field).bit);
+        let all = (0..fields.len()).fold(0, |all, child| all | 1 << child);
         (fields.len() == wanted.len() && !shared).then_some(Self { signal, fields, all })
     }
 
@@ -283,15 +283,6 @@ impl Record<'_, '_> {
             }
         }
     }
-}
-
-/// The first byte from `at` on that is no blank.
-#[inline(always)]
-fn after_blanks(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
-        at += 1;
-    }
-    at
 }
 
 /// What a signal without `match` wants, and where from.
