@@ -10,7 +10,7 @@ use bytes::Bytes;
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing};
 use pipeline::pattern::{Captures, Pattern, Said};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The head of an object that tells what it is: one tar block.
@@ -25,7 +25,7 @@ pub struct Members<'a> {
     object: Captures<'a, 'a>,
     index: u32,
     source: Source,
-    robots: HashMap<String, Arc<str>>,
+    robots: Robots,
     /// What was met so far.
     pub tally: Tally,
 }
@@ -68,7 +68,7 @@ impl<'a> Members<'a> {
             Some(_) => source(store, object).await?,
         };
         let robot = archive.robot.capture.as_deref();
-        let (pattern, robots, tally) = (archive.members.as_ref(), HashMap::new(), Tally::default());
+        let (pattern, robots, tally) = (archive.members.as_ref(), Robots::default(), Tally::default());
         Ok(Self { pattern, robot, object: captures, index, source, robots, tally })
     }
 
@@ -103,21 +103,34 @@ impl<'a> Members<'a> {
         self.tally.members += 1;
         self.tally.stored_bytes = self.tally.stored_bytes.saturating_add(entry.stored_bytes);
         let stamp = said.stamp();
-        let robot = self.robot.and_then(|name| said.get(name)).map(|robot| intern(&mut self.robots, robot));
+        let robot = self.robot.and_then(|name| said.get(name)).map(|robot| self.robots.shared(robot));
         let Entry { position, name, offset, stored_bytes, unpacked_bytes, crc32, packing } = entry;
         let object = self.index;
         Some(Member { object, position, name, robot, stamp, offset, stored_bytes, unpacked_bytes, crc32, packing })
     }
 }
 
-/// One allocation per robot, not per member.
-fn intern(robots: &mut HashMap<String, Arc<str>>, robot: &str) -> Arc<str> {
-    if let Some(known) = robots.get(robot) {
-        return Arc::clone(known);
+/// The robots met so far: one allocation each, not one a member.
+#[derive(Default)]
+struct Robots {
+    all: HashSet<Arc<str>>,
+    /// That of the member before: neighbours often have the same.
+    last: Option<Arc<str>>,
+}
+
+impl Robots {
+    fn shared(&mut self, robot: &str) -> Arc<str> {
+        if let Some(last) = self.last.as_ref().filter(|last| last.as_ref() == robot) {
+            return Arc::clone(last);
+        }
+        let known = self.all.get(robot).cloned();
+        let shared = known.unwrap_or_else(|| {
+            let new: Arc<str> = Arc::from(robot);
+            self.all.insert(Arc::clone(&new));
+            new
+        });
+        Arc::clone(self.last.insert(shared))
     }
-    let new: Arc<str> = Arc::from(robot);
-    robots.insert(robot.to_owned(), Arc::clone(&new));
-    new
 }
 
 /// A plain object as its own member.

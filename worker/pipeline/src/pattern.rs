@@ -44,13 +44,13 @@ enum Token {
     /// Index into the names.
     Name(usize),
     Date(usize),
-    Digits(usize),
+    Digits(usize, Count),
 }
 
 /// What a key says under a pattern.
 #[derive(Debug, Clone, Copy)]
 pub struct Captures<'p, 'k> {
-    names: &'p [String],
+    pattern: &'p Pattern,
     values: [&'k str; CAPTURES_MAX],
 }
 
@@ -142,7 +142,8 @@ impl Pattern {
         self.names.push(name.to_owned());
         self.tokens.push(match name {
             "date" => Token::Date(index),
-            "millis" | "seconds" => Token::Digits(index),
+            "millis" => Token::Digits(index, Count::Millis),
+            "seconds" => Token::Digits(index, Count::Seconds),
             _ => Token::Name(index),
         });
         Ok(&rest[end + 1..])
@@ -173,7 +174,7 @@ impl Pattern {
             Token::Star => "*".into(),
             Token::Deep => "**".into(),
             Token::Folders => "**/".into(),
-            Token::Name(i) | Token::Date(i) | Token::Digits(i) => format!("{{{}}}", self.names[*i]),
+            Token::Name(i) | Token::Date(i) | Token::Digits(i, _) => format!("{{{}}}", self.names[*i]),
         }
     }
 
@@ -204,7 +205,7 @@ impl Pattern {
     ///
     /// Allocates nothing. Time: the key's length for patterns without `**`, its square with.
     pub fn matches<'p, 'k>(&'p self, key: &'k str) -> Option<Captures<'p, 'k>> {
-        let mut captures = Captures { names: &self.names, values: [""; CAPTURES_MAX] };
+        let mut captures = Captures { pattern: self, values: [""; CAPTURES_MAX] };
         (run(&self.tokens, key, 0, &mut captures.values) == Outcome::Match).then_some(captures)
     }
 }
@@ -234,7 +235,7 @@ fn run<'k>(tokens: &[Token], key: &'k str, at: usize, values: &mut [&'k str; CAP
             let lengths = [10, 8].into_iter().filter(|n| here.get(..*n).is_some_and(|text| day(text).is_some()));
             choose(rest, key, at, lengths, *index, values)
         }
-        Token::Digits(index) => {
+        Token::Digits(index, _) => {
             let whole = digits(here);
             let fraction = here.get(whole..).and_then(|rest| rest.strip_prefix('.')).map_or(0, digits);
             if whole > 0 && fraction > 0 {
@@ -269,7 +270,8 @@ fn segment<'k>(
     index: Option<usize>,
 ) -> Outcome {
     let here = &key[at..];
-    let within = &here[..here.find('/').unwrap_or(here.len())];
+    // Segments are short: a search that looks at many bytes at once would take longer to begin.
+    let within = &here[..here.bytes().position(|byte| byte == b'/').unwrap_or(here.len())];
     let mut length = match (index, within.chars().next()) {
         (None, _) => 0,
         (Some(_), Some(first)) => first.len_utf8(),
@@ -355,21 +357,28 @@ fn day(text: &str) -> Option<Day> {
 impl<'k> Captures<'_, 'k> {
     /// The text captured under that name.
     pub fn get(&self, name: &str) -> Option<&'k str> {
-        self.names.iter().position(|known| known == name).map(|index| self.values[index])
+        self.pattern.names.iter().position(|known| known == name).map(|index| self.values[index])
     }
 
     /// Every capture, in the order written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'k str)> {
-        self.names.iter().map(String::as_str).zip(self.values)
+        self.pattern.names.iter().map(String::as_str).zip(self.values)
     }
 
     /// The time in the key: `{millis}` or `{seconds}`, else `{date}`. Beyond `i64` ns it stops at the last instant.
     pub fn stamp(&self) -> Stamp {
-        let instant = |name, unit| Some(Stamp::At(stamp_ns(self.get(name)?, unit)));
-        instant("millis", Count::Millis)
-            .or_else(|| instant("seconds", Count::Seconds))
-            .or_else(|| self.get("date").and_then(day).map(Stamp::Day))
-            .unwrap_or(Stamp::Absent)
+        let tokens = &self.pattern.tokens;
+        let instant = tokens.iter().find_map(|token| match token {
+            Token::Digits(index, unit) => Some(Stamp::At(stamp_ns(self.values[*index], *unit))),
+            _ => None,
+        });
+        let date = || {
+            tokens.iter().find_map(|token| match token {
+                Token::Date(index) => day(self.values[*index]).map(Stamp::Day),
+                _ => None,
+            })
+        };
+        instant.or_else(date).unwrap_or(Stamp::Absent)
     }
 }
 
@@ -555,7 +564,7 @@ mod tests {
                 Token::Deep => true,
                 Token::Folders => part.is_empty() || part.ends_with('/'),
                 Token::Date(_) => day(part).is_some(),
-                Token::Digits(_) => (1..=19).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()),
+                Token::Digits(..) => (1..=19).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()),
             };
             fits && brute(rest, &key[n..])
         })

@@ -17,7 +17,7 @@ pub(super) struct Digest {
 impl Digest {
     /// Adds a text, with its length before it, so that no two lists of texts look alike.
     pub(super) fn text(&mut self, bytes: &[u8]) {
-        self.bytes(&(bytes.len() as u64).to_le_bytes());
+        self.gathered.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         self.bytes(bytes);
     }
 
