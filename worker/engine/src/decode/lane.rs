@@ -235,15 +235,17 @@ impl Record<'_, '_> {
         Some(length)
     }
 
-    /// Reads a string; how many bytes of the text's last it takes with its quotes.
+    /// Reads a string without escapes; how many bytes it takes with its quotes.
     #[inline(never)]
     fn text(&mut self, column: usize, bytes: &[u8]) -> Option<usize> {
         if bytes.first() != Some(&b'"') {
             return None;
         }
         let (end, escaped) = text::scan(bytes, 1).ok()?;
-        let rest = &self.cursor.text[self.cursor.text.len() - bytes.len()..];
-        self.series.cell(column, Cell::Text(&rest[1..end], escaped));
+        if escaped {
+            return None;
+        }
+        self.series.text(column, &bytes[1..end]);
         Some(end + 1)
     }
 

@@ -93,6 +93,12 @@ impl Series {
         }
     }
 
+    /// Adds the cell of a column of strings: UTF-8 without escapes.
+    #[inline]
+    pub(crate) fn text(&mut self, column: usize, text: &[u8]) {
+        self.columns[column].push_text(self.time.len(), text);
+    }
+
     /// Completes the observation, whose cells are all there.
     #[inline]
     pub(crate) fn complete(&mut self, time: i64, known: i64) {
@@ -177,15 +183,25 @@ impl Values {
             (Data::Float(values), Cell::Float(value)) => values.push(value),
             (Data::Int(values) | Data::Time(values), Cell::Int(value)) => values.push(value),
             (Data::Bool(values), Cell::Bool(value)) => values.push(value),
-            (Data::Text { content, ends }, Cell::Text(raw, escaped)) => {
-                content.extend_from_slice(text::content(raw, escaped).as_bytes());
+            (_, Cell::Text(raw, escaped)) => self.push_text(row, text::content(raw, escaped).as_bytes()),
+            (_, _) => self.push_null(row),
+        }
+    }
+
+    #[inline]
+    fn push_text(&mut self, row: usize, text: &[u8]) {
+        match &mut self.data {
+            Data::Text { content, ends } => {
+                content.extend_from_slice(text);
                 ends.push(content.len());
             }
-            (data, _) => {
-                data.push_null();
-                self.nulls.push(row);
-            }
+            _ => self.push_null(row),
         }
+    }
+
+    fn push_null(&mut self, row: usize) {
+        self.data.push_null();
+        self.nulls.push(row);
     }
 
     fn truncate(&mut self, rows: usize) {
