@@ -1,14 +1,14 @@
 //! A Parquet file streamed to a store: rows in, pieces out, never the whole file in memory.
 //!
-//! Equal rows give equal bytes, however the caller cuts them into batches: rows are gathered into slices of a length that
-//! the schema alone decides, and nothing of the machine, the time or the library's version enters the file.
+//! Equal rows give equal bytes, however the caller cuts them into batches: columns are encoded in slices of a length that the
+//! schema alone decides, and nothing of the machine, the time or the library's version enters the file.
 //!
 //! ```text
-//! batches of any length ─► equal slices ─► pages ─► row group ─► pieces ─► upload
+//! batches of any length ─► row group ─► equal slices ─► pages ─► pieces ─► upload
 //! ```
 
 use crate::error::TableError;
-use crate::row_group::RowGroup;
+use crate::row_group::{RowGroup, VALUE_BYTES};
 use archive::store::{Object, Store, Upload};
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
@@ -39,12 +39,6 @@ const ROW_GROUP_ROWS_MIN: usize = 4 << 10;
 /// Most rows of a slice.
 const SLICE_ROWS_MAX: usize = 4 << 10;
 
-/// Slices that are encoded at a time, so that threads have enough to do and few rows are held twice.
-const SLICES_AT_ONCE: usize = 8;
-
-/// Bytes of one value in memory, for these estimates.
-const VALUE_BYTES: usize = 8;
-
 /// A piece is handed to the upload when this much is ready.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -61,8 +55,9 @@ pub(crate) struct Layout {
 pub(crate) struct ParquetUpload {
     key: String,
     schema: SchemaRef,
-    slices: BatchCoalescer,
-    group: Option<RowGroup>,
+    /// Batches of less than a slice, put together: each that is held has its price.
+    small: BatchCoalescer,
+    group: RowGroup,
     groups: ArrowRowGroupWriterFactory,
     file: SerializedFileWriter<Pieces>,
     threads: usize,
@@ -100,8 +95,8 @@ impl ParquetUpload {
         Ok(Self {
             key: key.to_owned(),
             schema: SchemaRef::clone(schema),
-            slices: BatchCoalescer::new(SchemaRef::clone(schema), slice_rows(schema)),
-            group: None,
+            small: BatchCoalescer::new(SchemaRef::clone(schema), slice_rows(schema)),
+            group: RowGroup::default(),
             groups,
             file,
             threads: 1,
@@ -119,13 +114,12 @@ impl ParquetUpload {
     /// Appends rows.
     pub(crate) async fn write(&mut self, batch: RecordBatch) -> Result<(), TableError> {
         self.rows = self.rows.saturating_add(batch.num_rows() as u64);
-        let step = slice_rows(&self.schema) * SLICES_AT_ONCE;
-        for start in (0..batch.num_rows()).step_by(step) {
-            let rows = batch.slice(start, step.min(batch.num_rows() - start));
-            self.slices.push_batch(rows).map_err(|error| TableError::writing(&self.key, &error))?;
-            self.encode().await?;
+        if batch.num_rows() < slice_rows(&self.schema) {
+            self.small.push_batch(batch).map_err(|error| TableError::writing(&self.key, &error))?;
+            return self.gather().await;
         }
-        Ok(())
+        self.gather_all().await?;
+        self.take(batch).await
     }
 
     /// Adds a line to its footer.
@@ -135,13 +129,12 @@ impl ParquetUpload {
 
     /// What its unfinished row group holds, bytes.
     pub(crate) fn pending_bytes(&self) -> usize {
-        self.group.as_ref().map_or(0, RowGroup::bytes)
+        self.group.bytes()
     }
 
     /// Ends the row group, which frees what it holds.
     pub(crate) async fn end_row_group(&mut self) -> Result<(), TableError> {
-        self.slices.finish_buffered_batch().map_err(|error| TableError::writing(&self.key, &error))?;
-        self.encode().await?;
+        self.gather_all().await?;
         self.end().map_err(|error| TableError::writing(&self.key, &error))?;
         self.drain().await
     }
@@ -161,34 +154,44 @@ impl ParquetUpload {
         Ok(self.upload.abort().await?)
     }
 
-    async fn encode(&mut self) -> Result<(), TableError> {
-        let mut slices: VecDeque<RecordBatch> = std::iter::from_fn(|| self.slices.next_completed_batch()).collect();
-        while !slices.is_empty() {
-            self.fill(&mut slices).map_err(|error| TableError::writing(&self.key, &error))?;
-            self.drain().await?;
+    /// Moves small batches into the row group, those that still wait for more too.
+    async fn gather_all(&mut self) -> Result<(), TableError> {
+        self.small.finish_buffered_batch().map_err(|error| TableError::writing(&self.key, &error))?;
+        self.gather().await
+    }
+
+    /// Moves small batches that came to a slice into the row group.
+    async fn gather(&mut self) -> Result<(), TableError> {
+        while let Some(batch) = self.small.next_completed_batch() {
+            self.take(batch).await?;
         }
         Ok(())
     }
 
-    /// Takes slices up to the end of the row group, which ends where it is full.
-    fn fill(&mut self, slices: &mut VecDeque<RecordBatch>) -> Result<(), ParquetError> {
-        let group = match &mut self.group {
-            Some(group) => group,
-            none => {
-                let index = self.file.flushed_row_groups().len();
-                none.insert(RowGroup::new(&self.groups, &self.schema, index)?)
-            }
-        };
+    /// Takes rows into the row group, which ends where it is full.
+    async fn take(&mut self, mut rows: RecordBatch) -> Result<(), TableError> {
         let rows_max = row_group_rows(&self.schema);
-        group.write(&first_rows(slices, rows_max - group.rows()), self.threads)?;
-        if group.rows() == rows_max { self.end() } else { Ok(()) }
+        while rows.num_rows() > 0 {
+            let now = rows.num_rows().min(rows_max - self.group.rows());
+            self.group.push(rows.slice(0, now));
+            rows = rows.slice(now, rows.num_rows() - now);
+            if self.group.rows() == rows_max {
+                self.end().map_err(|error| TableError::writing(&self.key, &error))?;
+                self.drain().await?;
+            }
+        }
+        Ok(())
     }
 
-    /// Ends the row group, if there is one.
+    /// Ends the row group, if it has rows.
     fn end(&mut self) -> Result<(), ParquetError> {
-        let Some(group) = self.group.take() else { return Ok(()) };
+        if self.group.rows() == 0 {
+            return Ok(());
+        }
+        let (group, index) = (std::mem::take(&mut self.group), self.file.flushed_row_groups().len());
+        let columns = group.close(&self.groups, &self.schema, index, slice_rows(&self.schema), self.threads)?;
         let mut into = self.file.next_row_group()?;
-        for column in group.close(self.threads)? {
+        for column in columns {
             column.append_to_row_group(&mut into)?;
         }
         into.close().map(drop)
@@ -239,22 +242,6 @@ impl Write for Pieces {
 /// Rows of a slice: about a MiB of values, so that many open files stay small.
 fn slice_rows(schema: &SchemaRef) -> usize {
     (PIECE_BYTES / (VALUE_BYTES * columns(schema))).clamp(1, SLICE_ROWS_MAX)
-}
-
-/// Takes slices off the front until there are so many rows; a slice is cut where they end.
-fn first_rows(slices: &mut VecDeque<RecordBatch>, mut rows: usize) -> Vec<RecordBatch> {
-    let mut taken = Vec::new();
-    while rows > 0
-        && let Some(slice) = slices.pop_front()
-    {
-        let now = slice.num_rows().min(rows);
-        if now < slice.num_rows() {
-            slices.push_front(slice.slice(now, slice.num_rows() - now));
-        }
-        taken.push(slice.slice(0, now));
-        rows -= now;
-    }
-    taken
 }
 
 /// Rows of a row group.
