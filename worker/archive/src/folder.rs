@@ -34,9 +34,9 @@ const SYNC_BYTES: usize = 4 << 20;
 /// Start of the names of files being written. Keys with such a segment are refused.
 pub const TEMPORARY: &str = ".fleetloom-writing-";
 
-/// Reads up to this size, a block of [`Reading::LOCAL`], are done where they are asked for: they take less than handing them to
-/// another thread, which may wait milliseconds for a core of its own. Where a disk has to be waited for, the system reads ahead.
-const INLINE_BYTES: u64 = 256 << 10;
+/// Reads up to this size, a block's, are done where they are asked for: they take less than handing them to another thread, which
+/// may wait milliseconds for a core of its own. Where a disk has to be waited for, the system reads ahead.
+const INLINE_BYTES: u64 = Reading::LOCAL.block_bytes;
 
 /// Tries of [`Store::get`] on a file that somebody overwrites in place.
 const GET_TRIES: u32 = 3;
