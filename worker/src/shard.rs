@@ -21,18 +21,20 @@ use crate::fault::{Exit, Fault};
 use crate::plan::{RobotHashes, Sources, Walk};
 use crate::work::{Work, now_ms};
 use archive::store::Store;
-use carry::{Carry, Turn};
+use carry::{Carry, Stretch, Turn};
 use chunk::{Census, Few, Pick};
 use clock::{Clock, Step};
 use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
 use engine::compute::RobotRows;
+use engine::crew::Crew;
 use engine::decode::{Decoded, Plan as DecodePlan};
-use gather::{Gather, Tools};
+use gather::{Gather, Gathered, Tools};
 use pipeline::member::Member;
 use pipeline::plan::{Part, Role, Shard, robots_known, sight};
-use room::{Held, Room};
+use room::Room;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -43,7 +45,6 @@ use table::patience::Patience;
 use table::quarantine::{QuarantineWriter, Refusal};
 use table::report::{FORMAT, Placed, Report, put_report, read_report};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// Stored bytes of a chunk for each thread, where each robot's members lie together: small, so that memory is used again while
@@ -68,6 +69,7 @@ pub(crate) struct Shards<'a> {
     runtime: &'a Handle,
     sources: &'a Sources,
     plan: Arc<DecodePlan>,
+    crew: Crew,
     carry: Carry,
     robots: usize,
 }
@@ -76,12 +78,13 @@ impl<'a> Shards<'a> {
     /// Ready for the first shard.
     pub(crate) fn new(work: &'a Work, runtime: &'a Handle, sources: &'a Sources) -> Result<Self, Fault> {
         let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
-        Ok(Self::decoding(work, runtime, sources, plan))
+        Self::decoding(work, runtime, sources, plan)
     }
 
-    fn decoding(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, plan: DecodePlan) -> Self {
+    fn decoding(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, plan: DecodePlan) -> Result<Self, Fault> {
         let carry = Carry::new(work.effort.room_bytes() / CARRIED_SHARE);
-        Self { work, runtime, sources, plan: Arc::new(plan), carry, robots: 0 }
+        let crew = Crew::new(work.effort.threads).map_err(|error| Fault::broken(error.to_string()))?;
+        Ok(Self { work, runtime, sources, plan: Arc::new(plan), crew, carry, robots: 0 })
     }
 
     /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
@@ -123,11 +126,11 @@ impl<'a> Shards<'a> {
             store,
             later: Vec::new(),
             plan: Arc::clone(&self.plan),
+            crew: self.crew.clone(),
             id: Uuid::new_v4().simple().to_string(),
             robots: AtomicUsize::new(0),
             clock: Clock::default(),
             room: Room::new(self.work.effort.room_bytes()),
-            slots: Semaphore::new(self.work.effort.threads),
             tools: Mutex::default(),
             wasted_bytes: AtomicU64::new(0),
             seen: &|_, _| (),
@@ -192,28 +195,17 @@ struct Attempt<'a> {
     store: &'a Arc<dyn Store>,
     later: Vec<(Turn, Part)>,
     plan: Arc<DecodePlan>,
+    crew: Crew,
     id: String,
     /// How many robots it met.
     robots: AtomicUsize,
     clock: Clock,
     room: Room,
-    /// As many as threads may decode and compute at a time.
-    slots: Semaphore,
-    /// Those of threads that have ended.
+    /// Those that nobody uses.
     tools: Mutex<Vec<Tools>>,
     /// Bytes that its chunks read for nothing so far.
     wasted_bytes: AtomicU64,
     seen: &'a (dyn Fn(u64, u64) + Sync),
-}
-
-/// What was decoded of one chunk's members.
-struct Gathered<'a> {
-    picks: Vec<Pick>,
-    decoded: Vec<Decoded>,
-    /// Of each decoded part, whether the shard accounts for its members.
-    is_own: Vec<bool>,
-    /// The room that it takes.
-    _held: Held<'a>,
 }
 
 /// What an attempt writes to.
@@ -300,8 +292,7 @@ impl Attempt<'_> {
     fn output(&self) -> Result<Output, Fault> {
         let (store, key) = (self.store, self.shard.key.as_str());
         Ok(Output {
-            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?
-                .on_threads(self.work.effort.threads),
+            part: PartWriter::new(store, &self.work.compiled.schema(), key, &self.id)?.encoded_by(self.crew.clone()),
             quarantine: QuarantineWriter::new(store, key, &self.id),
             account: Account::default(),
         })
@@ -321,10 +312,8 @@ impl Attempt<'_> {
     }
 
     fn gathering<'s>(&'s self, carry: &mut Carry, send: &SyncSender<Gathered<'s>>) -> Result<(), Fault> {
-        self.chunks(&mut |picks| {
-            let gathered = self.gathered(picks, carry)?;
-            send.send(gathered).map_err(|_| Fault::broken("nobody computes what was gathered"))
-        })
+        let mut give = |gathered| send.send(gathered).map_err(|_| Fault::broken("nobody computes what was gathered"));
+        self.gather().chunks(carry, &mut give, |line| self.chunks(&mut |picks| line.begin(picks)))
     }
 
     /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk. Where the
@@ -401,43 +390,33 @@ impl Attempt<'_> {
             sources: self.sources,
             plan: &self.plan,
             clock: &self.clock,
-            slots: &self.slots,
+            crew: &self.crew,
+            room: &self.room,
             tools: &self.tools,
             wasted_bytes: &self.wasted_bytes,
         }
     }
 
-    fn gathered(&self, picks: Vec<Pick>, carry: &mut Carry) -> Result<Gathered<'_>, Fault> {
-        let held = self.room.chunk();
-        let stretches = self.gather().chunk(&picks, carry.take(&picks), &held)?;
-        stretches.iter().for_each(|stretch| carry.keep(&picks, stretch));
-        let is_own = stretches.iter().map(|stretch| picks[stretch.first].role == Role::Own).collect();
-        Ok(Gathered {
-            decoded: stretches.into_iter().map(|stretch| stretch.decoded).collect(),
-            is_own,
-            picks,
-            _held: held,
-        })
-    }
-
     fn finish(&self, gathered: Gathered<'_>, output: &mut Output) -> Result<(), Fault> {
-        let Gathered { picks, decoded, is_own, _held } = gathered;
-        for (decoded, _) in decoded.iter().zip(is_own).filter(|(_, is_own)| *is_own) {
-            output.account.merge(&decoded.account);
-            self.quarantine(&picks, decoded, &mut output.quarantine)?;
+        // Its room is given back at the end.
+        let Gathered { picks, stretches, held: _held } = gathered;
+        for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
+            output.account.merge(&stretch.decoded.account);
+            self.quarantine(&picks, &stretch.decoded, &mut output.quarantine)?;
         }
         let own = picks.iter().filter(|pick| pick.role == Role::Own);
         let (members, bytes) =
             own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
-        let Arranged { robots, account } = self.arrange(decoded, &picks)?;
+        let Arranged { robots, account } = self.arrange(stretches, &picks)?;
         output.account.merge(&account);
         self.robots(robots, output)?;
         (self.seen)(members, bytes);
         Ok(())
     }
 
-    fn arrange(&self, decoded: Vec<Decoded>, picks: &[Pick]) -> Result<Arranged, Fault> {
+    fn arrange(&self, stretches: Vec<Stretch>, picks: &[Pick]) -> Result<Arranged, Fault> {
+        let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
         let signals = &self.work.pipeline().archive.signals;
         let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
@@ -473,21 +452,21 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Computes robots on all threads; this one writes their rows in order meanwhile.
+    /// Has robots computed by the crew, as many at a time as it has threads; this thread writes their rows in order meanwhile.
     fn robots(&self, robots: Vec<RobotSignals>, output: &mut Output) -> Result<(), Fault> {
         let accepts = |robot: &RobotSignals| self.work.pipeline().robots.accepts(&robot.robot);
         let mut robots = robots.into_iter().filter(accepts);
-        let span = self.shard.part.span;
-        let compute = |robot| {
-            let _slot = self.runtime.block_on(self.slots.acquire());
-            self.work.compiled.compute(robot, span).map_err(Fault::from)
-        };
-        std::thread::scope(|scope| {
-            let begin = |robot| scope.spawn(move || compute(robot));
-            let mut under_way: VecDeque<_> = robots.by_ref().take(self.work.effort.threads).map(begin).collect();
+        self.crew.scope(|scope| {
+            let begin = |robot| {
+                let (send, receive) = sync_channel(1);
+                // Nobody hears it after a fault.
+                scope.spawn(move |_| drop(send.send(self.robot(robot))));
+                receive
+            };
+            let mut under_way: VecDeque<_> = robots.by_ref().take(self.crew.threads()).map(begin).collect();
             while let Some(first) = under_way.pop_front() {
-                let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
-                let RobotRows { batch, account, steps, .. } = first.join().unwrap_or_else(panicked)?;
+                let gone = |_| Err(Fault::broken("nobody computes what was handed out"));
+                let RobotRows { batch, account, steps, .. } = first.recv().unwrap_or_else(gone)?;
                 self.work.stop.check()?;
                 under_way.extend(robots.next().map(begin));
                 output.account.merge(&account);
@@ -496,5 +475,11 @@ impl Attempt<'_> {
             }
             Ok(())
         })
+    }
+
+    fn robot(&self, robot: RobotSignals) -> Result<RobotRows, Fault> {
+        let compute = || self.work.compiled.compute(robot, self.shard.part.span).map_err(Fault::from);
+        let panicked = |_| Err(Fault::broken("a thread that computed a robot panicked"));
+        catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(panicked)
     }
 }

@@ -7,6 +7,7 @@ pub mod arrange;
 pub mod compile;
 pub mod compute;
 pub mod control;
+pub mod crew;
 pub mod decode;
 pub mod event;
 pub mod explain;

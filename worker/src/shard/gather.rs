@@ -1,15 +1,17 @@
-//! From a chunk's members to observations: fetch, unpack and decode, on all threads.
+//! From chunks of members to observations: fetched on this thread, unpacked and decoded by the crew.
 //!
 //! ```text
-//!  this thread                     threads
-//!  fetch ── block 0, 1, 2 … ──►  unpack ─► decode ─► stretches   put back in archive order
+//!  this thread                        crew
+//!  fetch ── block 0, 1, 2 … ──►  unpack ─► decode ──► stretches ──►  this thread: room, put back in archive order
 //! ```
-//! At most one block a thread waits, and what was decoded has its room reserved.
+//! The blocks of a chunk are handed out while the last ones of the chunk before are decoded, so that no thread waits between
+//! chunks. At most two blocks a thread are out. What was decoded takes its room chunk by chunk, so that no chunk waits for room that
+//! one behind it has.
 
-use super::carry::Stretch;
+use super::carry::{Carry, Stretch};
 use super::chunk::Pick;
 use super::clock::{Clock, Laps, Step};
-use super::room::Held;
+use super::room::{Held, Room};
 use crate::fault::{Exit, Fault};
 use crate::plan::Sources;
 use crate::work::Work;
@@ -18,147 +20,256 @@ use archive::lines::{LineStream, Lines};
 use archive::refusal::Refusal;
 use archive::unpack::Unpacker;
 use engine::account::Kind;
+use engine::crew::{Crew, Scope};
 use engine::decode::{Decoder, Plan as DecodePlan, Source};
 use engine::steps::PROFILE;
 use futures::TryStreamExt;
 use pipeline::archive::Archive;
 use pipeline::plan::Role;
 use pipeline::spec::Format;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// What gathers a chunk.
+/// Blocks that are out for each thread: the one it decodes and its next one.
+const BLOCKS_OUT: usize = 2;
+
+/// What gathers chunks.
 pub(super) struct Gather<'a> {
     pub(super) work: &'a Work,
     pub(super) runtime: &'a Handle,
     pub(super) sources: &'a Sources,
     pub(super) plan: &'a Arc<DecodePlan>,
     pub(super) clock: &'a Clock,
-    /// As many as threads may decode and compute at a time.
-    pub(super) slots: &'a Semaphore,
-    /// Those of threads that have ended.
+    pub(super) crew: &'a Crew,
+    pub(super) room: &'a Room,
+    /// Those that nobody uses.
     pub(super) tools: &'a Mutex<Vec<Tools>>,
     /// Bytes that the chunks of this shard read for nothing so far.
     pub(super) wasted_bytes: &'a AtomicU64,
 }
 
-/// What all threads write to.
-struct Shared<'a> {
-    stretches: Mutex<Vec<Stretch>>,
-    fault: Mutex<Option<Fault>>,
-    /// Room for all that is decoded.
-    held: &'a Held<'a>,
-    picks: &'a [Pick],
-    /// Indices of the picks that are fetched.
-    fetched: Vec<usize>,
+/// A chunk's observations.
+pub(super) struct Gathered<'a> {
+    pub(super) picks: Vec<Pick>,
+    /// In archive order.
+    pub(super) stretches: Vec<Stretch>,
+    /// The room that they take.
+    pub(super) held: Held<'a>,
 }
 
-/// What one thread unpacks and decodes with: memory that is used again, chunk after chunk.
+/// What one thread unpacks and decodes with: memory that is used again, block after block.
 pub(super) struct Tools {
     unpacker: Unpacker,
     decoder: Decoder,
 }
 
-/// One thread.
-struct Hand<'a> {
-    tools: Tools,
-    laps: Laps,
-    /// Held while it decodes, and not while it waits for room: those who give room back need one too.
-    slot: Option<SemaphorePermit<'a>>,
+/// What is read of a chunk.
+#[derive(Clone)]
+struct Chunk {
+    picks: Vec<Pick>,
+    /// Indices of the picks that are fetched; the others are carried.
+    fetched: Vec<usize>,
 }
 
-impl Shared<'_> {
-    /// Whether some thread met a fault.
-    fn failed(&self) -> bool {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+/// A chunk that is not whole yet.
+struct UnderWay<'a> {
+    chunk: Arc<Chunk>,
+    /// Those that have their room.
+    stretches: Vec<Stretch>,
+    /// Those that have none yet, with the bytes that they take.
+    roomless: Vec<(Stretch, usize)>,
+    /// Members too large for a block.
+    streamed: Vec<usize>,
+    /// Blocks that are being decoded.
+    out: usize,
+    /// Whether all of its blocks were handed out.
+    is_fed: bool,
+    held: Held<'a>,
+}
+
+/// What came of a block.
+struct Done {
+    /// The number of its chunk.
+    chunk: usize,
+    stretches: Result<Vec<(Stretch, usize)>, Fault>,
+}
+
+/// Chunks under way, in order.
+pub(super) struct Line<'l, 'g, 'a> {
+    gather: &'g Gather<'a>,
+    scope: &'l Scope<'g>,
+    carry: &'l mut Carry,
+    give: &'l mut dyn FnMut(Gathered<'a>) -> Result<(), Fault>,
+    chunks: VecDeque<UnderWay<'a>>,
+    /// Chunks that were given.
+    given: usize,
+    /// Blocks that are being decoded.
+    out: usize,
+    send: Sender<Done>,
+    receive: Receiver<Done>,
+}
+
+impl Line<'_, '_, '_> {
+    /// Hands out what is read of the next chunk, and gives those that are whole. What is carried of it is not read.
+    ///
+    /// Errors: those of `give`, too.
+    pub(super) fn begin(&mut self, picks: Vec<Pick>) -> Result<(), Fault> {
+        let carried = self.carry.take(&picks);
+        let fetched = others(picks.len(), &carried);
+        let chunk = Arc::new(Chunk { picks, fetched });
+        let mut fetch = self.gather.fetch(&chunk);
+        self.chunks.push_back(UnderWay {
+            chunk: Arc::clone(&chunk),
+            stretches: carried,
+            roomless: Vec::new(),
+            streamed: std::mem::take(&mut fetch.streamed),
+            out: 0,
+            is_fed: false,
+            held: self.gather.room.chunk(),
+        });
+        while let Some(block) = self.gather.next(&mut fetch)? {
+            while self.out >= BLOCKS_OUT * self.gather.crew.threads() {
+                self.wait()?;
+            }
+            self.hand_out(block, &chunk);
+        }
+        drop(chunk);
+        self.chunks.iter_mut().next_back().into_iter().for_each(|last| last.is_fed = true);
+        self.settle()
+    }
+
+    /// Gives the last ones.
+    fn end(&mut self) -> Result<(), Fault> {
+        while self.out > 0 {
+            self.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Hands out a block of the last chunk.
+    fn hand_out(&mut self, block: Block, chunk: &Arc<Chunk>) {
+        let (gather, chunk, send) = (self.gather, Arc::clone(chunk), self.send.clone());
+        let number = self.given + self.chunks.len() - 1;
+        self.chunks.iter_mut().next_back().into_iter().for_each(|last| last.out += 1);
+        self.out += 1;
+        self.scope.spawn(move |_| {
+            let decoded = catch_unwind(AssertUnwindSafe(|| gather.decode(block, &chunk)));
+            drop(chunk);
+            let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
+            // Nobody hears it after a fault.
+            let _ = send.send(Done { chunk: number, stretches: decoded.unwrap_or_else(panicked) });
+        });
+    }
+
+    /// Waits for one block.
+    fn wait(&mut self) -> Result<(), Fault> {
+        let done = self.receive.recv();
+        let Done { chunk, stretches } = done.map_err(|_| Fault::broken("nobody decodes what was handed out"))?;
+        self.out -= 1;
+        let under_way = &mut self.chunks[chunk - self.given];
+        under_way.out -= 1;
+        under_way.roomless.extend(stretches?);
+        self.settle()
+    }
+
+    /// Takes room for what was decoded of the first chunk; gives it once it is whole, and goes on with the one behind it.
+    fn settle(&mut self) -> Result<(), Fault> {
+        while let Some(first) = self.chunks.front_mut() {
+            for (stretch, bytes) in first.roomless.drain(..) {
+                first.held.take(bytes)?;
+                first.stretches.push(stretch);
+            }
+            if !first.is_fed || first.out > 0 {
+                return Ok(());
+            }
+            for streamed in std::mem::take(&mut first.streamed) {
+                let index = first.chunk.fetched[streamed];
+                first.stretches.push(self.gather.stream(index, &first.chunk.picks, &first.held)?);
+            }
+            self.give_first()?;
+        }
+        Ok(())
+    }
+
+    fn give_first(&mut self) -> Result<(), Fault> {
+        let Some(UnderWay { chunk, mut stretches, held, .. }) = self.chunks.pop_front() else { return Ok(()) };
+        self.given += 1;
+        let Chunk { picks, .. } = Arc::unwrap_or_clone(chunk);
+        stretches.sort_by_key(|stretch| stretch.first);
+        stretches.iter().for_each(|stretch| self.carry.keep(&picks, stretch));
+        (self.give)(Gathered { picks, stretches, held })
     }
 }
 
+/// What one thread decodes a block with, and what came of it so far.
+struct Hand {
+    tools: Tools,
+    laps: Laps,
+    stretches: Vec<(Stretch, usize)>,
+}
+
 impl<'a> Gather<'a> {
-    /// The observations of a chunk's members, in archive order: those that are carried, and the others fetched and decoded.
-    /// What is decoded takes its room of `held`.
-    pub(super) fn chunk(&self, picks: &[Pick], carried: Vec<Stretch>, held: &Held<'_>) -> Result<Vec<Stretch>, Fault> {
-        let large = match self.archive().format {
-            Format::Json => Large::Refuse { bytes_max: self.archive().limits.member_bytes_max },
-            Format::NdJson => Large::Stream,
-        };
-        let fetched = others(picks.len(), &carried);
-        let members = fetched.iter().map(|index| &picks[*index].member);
-        let mut reading = self.work.source.reading();
-        reading.waste_bytes = reading.waste_bytes.saturating_sub(self.wasted_bytes.load(Ordering::Relaxed));
-        let source = Arc::clone(&self.work.source);
-        let mut fetch = Fetch::new(source, &self.sources.objects, members, Terms { large, reading });
-        self.wasted_bytes.fetch_add(fetch.wasted_bytes, Ordering::Relaxed);
-        let shared = Shared { stretches: Mutex::new(carried), fault: Mutex::default(), held, picks, fetched };
-        self.blocks(&mut fetch, &shared)?;
-        for streamed in std::mem::take(&mut fetch.streamed) {
-            self.stream(shared.fetched[streamed], &shared)?;
-        }
-        let mut stretches = shared.stretches.into_inner().unwrap_or_else(PoisonError::into_inner);
-        stretches.sort_by_key(|stretch| stretch.first);
-        Ok(stretches)
+    /// Gathers the chunks that `begin_all` begins, and gives each once it is whole, in that order. What later shards read is
+    /// kept in `carry`.
+    ///
+    /// Errors: those of `begin_all` and `give`, too.
+    pub(super) fn chunks(
+        &self,
+        carry: &mut Carry,
+        give: &mut dyn FnMut(Gathered<'a>) -> Result<(), Fault>,
+        begin_all: impl FnOnce(&mut Line<'_, '_, 'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.crew.scope(|scope| {
+            let (send, receive) = channel();
+            let chunks = VecDeque::new();
+            let mut line = Line { gather: self, scope, carry, give, chunks, given: 0, out: 0, send, receive };
+            begin_all(&mut line)?;
+            line.end()
+        })
     }
 
     fn archive(&self) -> &Archive {
         &self.work.pipeline().archive
     }
 
-    /// Fetches blocks on this thread and decodes them on the others.
-    fn blocks(&self, fetch: &mut Fetch, shared: &Shared<'_>) -> Result<(), Fault> {
-        let threads = self.work.effort.threads;
-        let (send, receive) = sync_channel::<Block>(threads);
-        let receive = Mutex::new(receive);
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| self.decode(&receive, shared));
-            }
-            let fed = self.feed(fetch, &send, shared);
-            drop(send);
-            fed
-        })?;
-        shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    /// What reads a chunk.
+    fn fetch(&self, chunk: &Chunk) -> Fetch {
+        let large = match self.archive().format {
+            Format::Json => Large::Refuse { bytes_max: self.archive().limits.member_bytes_max },
+            Format::NdJson => Large::Stream,
+        };
+        let members = chunk.fetched.iter().map(|index| &chunk.picks[*index].member);
+        let mut reading = self.work.source.reading();
+        reading.waste_bytes = reading.waste_bytes.saturating_sub(self.wasted_bytes.load(Ordering::Relaxed));
+        let source = Arc::clone(&self.work.source);
+        let fetch = Fetch::new(source, &self.sources.objects, members, Terms { large, reading });
+        self.wasted_bytes.fetch_add(fetch.wasted_bytes, Ordering::Relaxed);
+        fetch
     }
 
-    fn feed(&self, fetch: &mut Fetch, send: &SyncSender<Block>, shared: &Shared<'_>) -> Result<(), Fault> {
-        loop {
-            self.work.stop.check()?;
-            let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
-            let Some(block) = block else { return Ok(()) };
-            let block = block.map_err(Fault::reading)?;
-            self.clock.pass(Step::Read, block.members.iter().flat_map(|raw| &raw.bytes).map(|bytes| bytes.len()).sum());
-            if shared.failed() || send.send(block).is_err() {
-                return Ok(());
-            }
-        }
+    /// The next block.
+    fn next(&self, fetch: &mut Fetch) -> Result<Option<Block>, Fault> {
+        self.work.stop.check()?;
+        let block = self.clock.time(Step::Read, || self.runtime.block_on(fetch.next()));
+        let Some(block) = block.transpose().map_err(Fault::reading)? else { return Ok(None) };
+        self.clock.pass(Step::Read, block.members.iter().flat_map(|raw| &raw.bytes).map(|bytes| bytes.len()).sum());
+        Ok(Some(block))
     }
 
-    /// One thread: takes blocks until there are no more. After a fault it only takes them, so that the feeding thread, which may
-    /// wait for room, never waits for ever.
-    fn decode(&self, receive: &Mutex<Receiver<Block>>, shared: &Shared<'_>) {
-        let mut hand = Hand { tools: self.tools(), laps: Laps::default(), slot: None };
-        loop {
-            let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(block) = next else { break };
-            if shared.failed() {
-                continue;
-            }
-            let block = AssertUnwindSafe(|| self.block(block, &mut hand, shared));
-            let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
-            let done = catch_unwind(block).unwrap_or_else(panicked);
-            hand.slot = None;
-            if let Err(fault) = done {
-                shared.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
-            }
-        }
+    /// Unpacks and decodes a block; its stretches, with the bytes that they take.
+    fn decode(&self, block: Block, chunk: &Chunk) -> Result<Vec<(Stretch, usize)>, Fault> {
+        let mut hand = Hand { tools: self.tools(), laps: Laps::default(), stretches: Vec::new() };
+        self.block(block, &mut hand, chunk)?;
         self.clock.add(&hand.laps);
         self.tools.lock().unwrap_or_else(PoisonError::into_inner).push(hand.tools);
+        Ok(hand.stretches)
     }
 
-    /// Tools that are free, or new ones.
+    /// Tools that nobody uses, or new ones.
     fn tools(&self) -> Tools {
         let free = self.tools.lock().unwrap_or_else(PoisonError::into_inner).pop();
         free.unwrap_or_else(|| Tools {
@@ -168,40 +279,31 @@ impl<'a> Gather<'a> {
     }
 
     /// Decodes a block's members, stretch by stretch.
-    fn block(&self, block: Block, hand: &mut Hand<'a>, shared: &Shared<'_>) -> Result<(), Fault> {
+    fn block(&self, block: Block, hand: &mut Hand, chunk: &Chunk) -> Result<(), Fault> {
         let _profiled = tracing::trace_span!(target: PROFILE, "block", members = block.members.len()).entered();
         let mut begun: Option<(usize, usize)> = None;
         for raw in block.members {
-            let index = shared.fetched[raw.member];
+            let index = chunk.fetched[raw.member];
             begun = match begun {
-                Some((first, next)) if next == index && Stretch::goes_on(shared.picks, first, index) => {
+                Some((first, next)) if next == index && Stretch::goes_on(&chunk.picks, first, index) => {
                     Some((first, index + 1))
                 }
                 ended => {
-                    self.end(ended, hand, shared)?;
+                    hand.end(ended, &chunk.picks)?;
                     Some((index, index + 1))
                 }
             };
             match raw.bytes {
-                Err(refusal) => refuse(&mut hand.tools.decoder, &source(shared.picks, index), refusal, 0),
-                Ok(bytes) => self.member(index, &bytes, hand, shared.picks),
+                Err(refusal) => refuse(&mut hand.tools.decoder, &source(&chunk.picks, index), refusal, 0),
+                Ok(bytes) => self.member(index, &bytes, hand, &chunk.picks),
             }
         }
-        self.end(begun, hand, shared)
-    }
-
-    fn end(&self, stretch: Option<(usize, usize)>, hand: &mut Hand<'a>, shared: &Shared<'_>) -> Result<(), Fault> {
-        let Some((first, next)) = stretch else { return Ok(()) };
-        hand.slot = None;
-        self.keep(first, next - first, &mut hand.tools.decoder, shared)
+        hand.end(begun, &chunk.picks)
     }
 
     /// Unpacks and decodes one member that lies in memory.
-    fn member(&self, index: usize, raw: &[u8], hand: &mut Hand<'a>, picks: &[Pick]) {
-        let Hand { tools: Tools { unpacker, decoder }, laps, slot } = hand;
-        if slot.is_none() {
-            *slot = self.runtime.block_on(self.slots.acquire()).ok();
-        }
+    fn member(&self, index: usize, raw: &[u8], hand: &mut Hand, picks: &[Pick]) {
+        let Hand { tools: Tools { unpacker, decoder }, laps, .. } = hand;
         let (source, member) = (source(picks, index), &picks[index].member);
         match self.archive().format {
             Format::Json => match laps.time(Step::Unpack, || unpacker.document(member, raw)) {
@@ -221,11 +323,11 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Decodes one member of lines that is too large to hold, piece by piece.
-    fn stream(&self, index: usize, shared: &Shared<'_>) -> Result<(), Fault> {
-        let member = &shared.picks[index].member;
+    /// Decodes one member of lines that is too large to hold, piece by piece, on this thread.
+    fn stream(&self, index: usize, picks: &[Pick], held: &Held<'_>) -> Result<Stretch, Fault> {
+        let member = &picks[index].member;
         let object = &self.sources.objects[member.object as usize];
-        let source = source(shared.picks, index);
+        let source = source(picks, index);
         let mut decoder = Decoder::new(Arc::clone(self.plan));
         let store = Arc::clone(&self.work.source);
         match self.runtime.block_on(member_pieces(store, object, member)).map_err(Fault::reading)? {
@@ -238,22 +340,32 @@ impl<'a> Gather<'a> {
                     self.work.stop.check()?;
                     self.clock.pass(Step::Read, piece.len());
                     lines.push(&piece, &mut |lines| take(&mut decoder, &source, &lines));
-                    shared.held.afford(decoder.bytes())?;
+                    held.afford(decoder.bytes())?;
                 }
                 lines.finish(&mut |lines| take(&mut decoder, &source, &lines));
             }
         }
-        self.keep(index, 1, &mut decoder, shared)
+        let (stretch, bytes) = ended(index, 1, &mut decoder, picks)?;
+        held.take(bytes)?;
+        Ok(stretch)
     }
+}
 
-    /// Ends a stretch: what a decoder gathered of these members.
-    fn keep(&self, first: usize, members: usize, decoder: &mut Decoder, shared: &Shared<'_>) -> Result<(), Fault> {
-        shared.held.take(decoder.bytes())?;
-        let decoded = decoder.finish().map_err(|error| Fault::new(Exit::Memory, error.to_string()))?;
-        let stretch = Stretch { first, members, until: shared.picks[first].until, decoded };
-        shared.stretches.lock().unwrap_or_else(PoisonError::into_inner).push(stretch);
+impl Hand {
+    /// Keeps the stretch that has ended, if there is one.
+    fn end(&mut self, stretch: Option<(usize, usize)>, picks: &[Pick]) -> Result<(), Fault> {
+        if let Some((first, next)) = stretch {
+            self.stretches.push(ended(first, next - first, &mut self.tools.decoder, picks)?);
+        }
         Ok(())
     }
+}
+
+/// A stretch of so many members: what a decoder gathered of them, and the bytes that it takes.
+fn ended(first: usize, members: usize, decoder: &mut Decoder, picks: &[Pick]) -> Result<(Stretch, usize), Fault> {
+    let bytes = decoder.bytes();
+    let decoded = decoder.finish().map_err(|error| Fault::new(Exit::Memory, error.to_string()))?;
+    Ok((Stretch { first, members, until: picks[first].until, decoded }, bytes))
 }
 
 /// The indices below `picks` that no stretch holds. Stretches are in order.

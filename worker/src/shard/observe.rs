@@ -3,7 +3,9 @@
 //! Members are chosen, fetched, decoded and arranged by the very functions that a shard uses; only what is looked at is
 //! smaller, and each observation keeps the position of its record.
 
+use super::carry::Carry;
 use super::chunk::Pick;
+use super::gather::Gathered;
 use super::{Attempt, DecodePlan, Shards};
 use crate::fault::Fault;
 use crate::plan::Sources;
@@ -41,7 +43,7 @@ pub(crate) fn observe(
     let traced = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let (key, seen) = (String::new(), String::new());
     let shard = Shard { key, part, seen, inputs: Inputs::default(), state: State::Reused };
-    Shards::decoding(work, runtime, sources, traced).attempt(&shard, &work.result).observe(robot)
+    Shards::decoding(work, runtime, sources, traced)?.attempt(&shard, &work.result).observe(robot)
 }
 
 impl Attempt<'_> {
@@ -53,11 +55,15 @@ impl Attempt<'_> {
         while let Some(more) = self.next(&mut walk)? {
             picks.extend(more.into_iter().filter(may_hold));
         }
-        let stretches = self.gather().chunk(&picks, Vec::new(), &self.room.chunk())?;
-        let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
-        let arranged = self.arrange(decoded, &picks)?;
-        let found = arranged.robots.into_iter().find(|found| *found.robot == *robot);
-        let members = picks.into_iter().map(|pick| pick.member).collect();
-        Ok(found.map(|robot| Observations { robot, members }))
+        let mut found = None;
+        let mut give = |Gathered { picks, stretches, .. }: Gathered<'_>| {
+            let arranged = self.arrange(stretches, &picks)?;
+            let robot = arranged.robots.into_iter().find(|found| *found.robot == *robot);
+            let members = picks.into_iter().map(|pick| pick.member).collect();
+            found = robot.map(|robot| Observations { robot, members });
+            Ok(())
+        };
+        self.gather().chunks(&mut Carry::new(0), &mut give, |line| line.begin(picks))?;
+        Ok(found)
     }
 }

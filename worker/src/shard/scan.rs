@@ -3,7 +3,9 @@
 //! Members are chosen, fetched, decoded and arranged by the very functions that a shard uses, chunk by chunk, so that memory
 //! follows the chunk and what is refused here is what a run refuses. Nothing is written.
 
+use super::carry::Carry;
 use super::chunk::{Census, Pick};
+use super::gather::Gathered;
 use super::room::Held;
 use super::{Attempt, DecodePlan, Shards};
 use crate::fault::Fault;
@@ -56,7 +58,7 @@ pub(crate) fn scan(
     let archive = &work.pipeline().archive;
     let plan = if traces == Traces::Kept { DecodePlan::traced(archive) } else { DecodePlan::new(archive) };
     let plan = plan.map_err(|error| Fault::broken(error.to_string()))?;
-    Shards::decoding(work, runtime, sources, plan).attempt(&nameless(part), &work.result).scan(each)
+    Shards::decoding(work, runtime, sources, plan)?.attempt(&nameless(part), &work.result).scan(each)
 }
 
 /// A shard of no plan.
@@ -80,7 +82,7 @@ pub(crate) struct Cuts {
 pub(crate) fn cuts(work: &Work, runtime: &Handle, sources: &Sources, span: Span) -> Result<Cuts, Fault> {
     let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let shard = nameless(Part { span, bucket: Bucket::ALL });
-    Shards::decoding(work, runtime, sources, plan).attempt(&shard, &work.result).cuts()
+    Shards::decoding(work, runtime, sources, plan)?.attempt(&shard, &work.result).cuts()
 }
 
 /// What the members of a span come to.
@@ -153,24 +155,25 @@ impl Attempt<'_> {
     }
 
     fn scan(&self, each: &mut dyn FnMut(Scanned) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.chunks(&mut |picks| {
-            let held = self.room.chunk();
-            each(self.scanned(picks, &held)?)
-        })
+        let mut give = |gathered| {
+            // What is looked at has its room for as long.
+            let (scanned, _held) = self.scanned(gathered)?;
+            each(scanned)
+        };
+        self.gather().chunks(&mut Carry::new(0), &mut give, |line| self.chunks(&mut |picks| line.begin(picks)))
     }
 
-    fn scanned(&self, picks: Vec<Pick>, held: &Held<'_>) -> Result<Scanned, Fault> {
-        let stretches = self.gather().chunk(&picks, Vec::new(), held)?;
+    fn scanned<'h>(&self, gathered: Gathered<'h>) -> Result<(Scanned, Held<'h>), Fault> {
+        let Gathered { picks, stretches, held } = gathered;
         let mut account = Account::default();
         for stretch in stretches.iter().filter(|stretch| picks[stretch.first].role == Role::Own) {
             account.merge(&stretch.decoded.account);
         }
-        let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
-        let Arranged { mut robots, account: arranged } = self.arrange(decoded, &picks)?;
+        let Arranged { mut robots, account: arranged } = self.arrange(stretches, &picks)?;
         account.merge(&arranged);
         robots.retain(|robot| self.work.pipeline().robots.accepts(&robot.robot));
         let members = picks.into_iter().map(|pick| pick.member).collect();
-        Ok(Scanned { robots, members, account })
+        Ok((Scanned { robots, members, account }, held))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::upload::{Finished, Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Field, Schema, SchemaRef};
+use engine::crew::Crew;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub struct PartWriter {
     numbers: BTreeMap<i32, u32>,
     writes: u64,
     done: Vec<DataFile>,
-    threads: usize,
+    crew: Option<Crew>,
 }
 
 struct Open {
@@ -79,13 +80,13 @@ impl PartWriter {
             numbers: BTreeMap::new(),
             writes: 0,
             done: Vec::new(),
-            threads: 1,
+            crew: None,
         })
     }
 
-    /// The same, encoding on so many threads. The files' bytes do not depend on them.
-    pub fn on_threads(self, threads: usize) -> Self {
-        Self { threads, ..self }
+    /// The same, with columns encoded by a crew. The files' bytes do not depend on it.
+    pub fn encoded_by(self, crew: Crew) -> Self {
+        Self { crew: Some(crew), ..self }
     }
 
     /// Appends rows, sorted by robot and time over all calls. An empty batch adds nothing.
@@ -147,7 +148,7 @@ impl PartWriter {
         let nth = self.numbers.entry(day).and_modify(|nth| *nth += 1).or_default();
         let key = layout::data(&date, &self.shard_key, &self.attempt, *nth);
         let file = ParquetUpload::create(self.store.as_ref(), &key, &self.schema, &LAYOUT).await?;
-        Ok(Open { file: file.on_threads(self.threads), date, last_write: 0 })
+        Ok(Open { file: file.encoded_by(self.crew.clone()), date, last_write: 0 })
     }
 
     /// Closes the file unused for longest when there are too many.

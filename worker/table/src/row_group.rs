@@ -11,10 +11,9 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use engine::crew::Crew;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::{ParquetError, Result};
-use std::panic::resume_unwind;
-use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a value that is no text, for what a row group holds.
 pub(crate) const VALUE_BYTES: usize = 8;
@@ -47,21 +46,21 @@ impl RowGroup {
 
     /// Encodes its columns, which are flat: one leaf each. What they come to, as the file's group `index`.
     ///
-    /// The bytes depend on `slice_rows`, and not on `threads`.
+    /// The bytes depend on `slice_rows`, and not on who encodes: the `crew`, or this thread where there is none.
     pub(crate) fn close(
         self,
         groups: &ArrowRowGroupWriterFactory,
         schema: &SchemaRef,
         index: usize,
         slice_rows: usize,
-        threads: usize,
+        crew: Option<&Crew>,
     ) -> Result<Vec<ArrowColumnChunk>> {
         let columns = groups.create_column_writers(index)?;
         if columns.len() != schema.fields().len() {
             return Err(ParquetError::General("a table's columns are flat, and one of these is not".to_owned()));
         }
         let slices = slices(self.batches.iter().map(RecordBatch::num_rows), slice_rows);
-        on_threads(threads, columns.into_iter(), &|index, mut column| {
+        let encode = |index: usize, mut column: ArrowColumnWriter| {
             for extracts in &slices {
                 let values =
                     |extract: &Extract| self.batches[extract.batch].column(index).slice(extract.from, extract.rows);
@@ -70,7 +69,11 @@ impl RowGroup {
                 }
             }
             column.close()
-        })
+        };
+        match crew {
+            Some(crew) => crew.map(columns.into_iter(), &encode).into_iter().collect(),
+            None => columns.into_iter().enumerate().map(|(index, column)| encode(index, column)).collect(),
+        }
     }
 }
 
@@ -115,38 +118,6 @@ fn value_bytes(column: &ArrayRef) -> usize {
         ends.last().zip(ends.first()).map_or(0, |(last, first)| usize::try_from(last - first).unwrap_or_default())
     });
     column.len() * VALUE_BYTES + text
-}
-
-/// Does each item's work on one of so many threads, this one among them; what came of them in order. A thread ends at
-/// its first error; the others take what is left.
-fn on_threads<I: Send, O: Send>(
-    threads: usize,
-    items: impl ExactSizeIterator<Item = I> + Send,
-    work: &(impl Fn(usize, I) -> Result<O> + Sync),
-) -> Result<Vec<O>> {
-    let threads = threads.min(items.len());
-    if threads < 2 {
-        return items.enumerate().map(|(index, item)| work(index, item)).collect();
-    }
-    let items = Mutex::new(items.enumerate());
-    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let one = || {
-        let mut done = Vec::new();
-        while let Some((index, item)) = next() {
-            done.push((index, work(index, item)?));
-        }
-        Ok::<_, ParquetError>(done)
-    };
-    let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
-        let mut done = one()?;
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-        }
-        Ok::<_, ParquetError>(done)
-    })?;
-    done.sort_unstable_by_key(|(index, _)| *index);
-    Ok(done.into_iter().map(|(_, made)| made).collect())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use archive::store::{Object, Store, Upload};
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use engine::crew::Crew;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -60,7 +61,8 @@ pub(crate) struct ParquetUpload {
     group: RowGroup,
     groups: ArrowRowGroupWriterFactory,
     file: SerializedFileWriter<Pieces>,
-    threads: usize,
+    /// Encodes its columns; nobody: whoever writes.
+    crew: Option<Crew>,
     upload: Box<dyn Upload>,
     hash: blake3::Hasher,
     rows: u64,
@@ -99,16 +101,16 @@ impl ParquetUpload {
             group: RowGroup::default(),
             groups,
             file,
-            threads: 1,
+            crew: None,
             upload: store.upload(key).await?,
             hash: blake3::Hasher::new(),
             rows: 0,
         })
     }
 
-    /// The same, with its columns encoded on so many threads. Its bytes do not depend on them.
-    pub(crate) fn on_threads(self, threads: usize) -> Self {
-        Self { threads, ..self }
+    /// The same, with its columns encoded by a crew. Its bytes do not depend on it.
+    pub(crate) fn encoded_by(self, crew: Option<Crew>) -> Self {
+        Self { crew, ..self }
     }
 
     /// Appends rows.
@@ -189,7 +191,7 @@ impl ParquetUpload {
             return Ok(());
         }
         let (group, index) = (std::mem::take(&mut self.group), self.file.flushed_row_groups().len());
-        let columns = group.close(&self.groups, &self.schema, index, slice_rows(&self.schema), self.threads)?;
+        let columns = group.close(&self.groups, &self.schema, index, slice_rows(&self.schema), self.crew.as_ref())?;
         let mut into = self.file.next_row_group()?;
         for column in columns {
             column.append_to_row_group(&mut into)?;

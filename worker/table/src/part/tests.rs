@@ -8,11 +8,10 @@ use futures::TryStreamExt;
 use serde_json::json;
 
 async fn write(store: &Arc<dyn Store>, key: &str, batches: &[RecordBatch]) -> Vec<DataFile> {
-    write_on(1, store, key, batches).await
+    write_with(PartWriter::new(store, &schema(), key, "a").unwrap(), batches).await
 }
 
-async fn write_on(threads: usize, store: &Arc<dyn Store>, key: &str, batches: &[RecordBatch]) -> Vec<DataFile> {
-    let mut part = PartWriter::new(store, &schema(), key, "a").unwrap().on_threads(threads);
+async fn write_with(mut part: PartWriter, batches: &[RecordBatch]) -> Vec<DataFile> {
     for batch in batches {
         part.write(batch).await.unwrap();
     }
@@ -36,7 +35,8 @@ async fn equal_rows_are_equal_bytes_however_they_are_cut_and_on_any_number_of_th
     assert_eq!(object.bytes, files[0].bytes);
     for threads in [1, 2, 7] {
         let two = memory();
-        assert_eq!(write_on(threads, &two, "k", &pieces).await, files);
+        let part = PartWriter::new(&two, &schema(), "k", "a").unwrap().encoded_by(Crew::new(threads).unwrap());
+        assert_eq!(write_with(part, &pieces).await, files);
         assert_eq!(bytes, two.get(&files[0].path).await.unwrap().1);
     }
 }
