@@ -10,6 +10,7 @@ mod carry;
 mod chunk;
 mod clock;
 mod gather;
+mod lists;
 mod observe;
 mod room;
 mod scan;
@@ -18,11 +19,11 @@ pub(crate) use observe::{Observations, observe};
 pub(crate) use scan::{Cuts, Scanned, Traces, cuts, scan};
 
 use crate::fault::{Exit, Fault};
-use crate::plan::{RobotHashes, Sources, Walk};
+use crate::plan::Sources;
 use crate::work::{Work, now_ms};
 use archive::store::Store;
 use carry::{Carry, Stretch, Turn};
-use chunk::{Census, Few, Pick};
+use chunk::Pick;
 use clock::{Clock, Step};
 use engine::account::Account;
 use engine::arrange::{Arranged, RobotSignals, arrange};
@@ -30,8 +31,8 @@ use engine::compute::RobotRows;
 use engine::crew::Crew;
 use engine::decode::{Decoded, Plan as DecodePlan};
 use gather::{Gather, Gathered, Tools};
-use pipeline::member::Member;
-use pipeline::plan::{Part, Role, Shard, robots_known, sight};
+use lists::{Ahead, Lists, Passed};
+use pipeline::plan::{Part, Role, Shard, sight};
 use room::Room;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,19 +48,8 @@ use table::report::{FORMAT, Placed, Report, put_report, read_report};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-/// Stored bytes of a chunk for each thread, where each robot's members lie together: small, so that memory is used again while
-/// it is warm. A store that wants larger reads has larger chunks.
-const CHUNK_BYTES: u64 = 2 << 20;
-/// Share of the memory budget that a chunk's stored bytes may be where robots are interleaved: each chunk then reads all
-/// over the shard, so few large ones are better.
-const INTERLEAVED_SHARE: u64 = 8;
-/// Above this share of neighbours with different robots, an archive counts as interleaved.
-const INTERLEAVING_MAX: f64 = 0.2;
 /// Share of the memory budget that observations kept for the shards to come may take.
 const CARRIED_SHARE: u64 = 8;
-/// Share of the memory budget that the members of a shard may take where they are kept from the first pass over their lists to
-/// the second.
-const PICKED_SHARE: u64 = 32;
 /// Refusals written at a time.
 const REFUSALS: usize = 1024;
 
@@ -71,6 +61,7 @@ pub(crate) struct Shards<'a> {
     plan: Arc<DecodePlan>,
     crew: Crew,
     carry: Carry,
+    ahead: Option<Ahead>,
     robots: usize,
 }
 
@@ -84,7 +75,7 @@ impl<'a> Shards<'a> {
     fn decoding(work: &'a Work, runtime: &'a Handle, sources: &'a Sources, plan: DecodePlan) -> Result<Self, Fault> {
         let carry = Carry::new(work.effort.room_bytes() / CARRIED_SHARE);
         let crew = Crew::new(work.effort.threads).map_err(|error| Fault::broken(error.to_string()))?;
-        Ok(Self { work, runtime, sources, plan: Arc::new(plan), crew, carry, robots: 0 })
+        Ok(Self { work, runtime, sources, plan: Arc::new(plan), crew, carry, ahead: None, robots: 0 })
     }
 
     /// Computes a shard, unless its report is there. Blocks: call it outside the runtime's threads.
@@ -106,9 +97,22 @@ impl<'a> Shards<'a> {
         if let Some(report) = self.runtime.block_on(read_report(self.work.result.as_ref(), &shard.key))? {
             return Ok(Shown::Before(Box::new(report)));
         }
-        let later = self.neighbours(shard.part, later);
-        let attempt = Attempt { later, seen, ..self.attempt(shard, &self.work.result) };
-        let (computed, robots) = attempt.run(&mut self.carry);
+        let turn = self.carry.turn();
+        let lists = self.lists(shard.part, turn, later);
+        let next = later.split_first().map(|(next, later)| self.lists(*next, turn + 1, later));
+        let mut attempt = Attempt { lists, seen, ..self.attempt(shard, &self.work.result) };
+        let ahead = self.ahead.take().filter(|ahead| ahead.part == shard.part);
+        let passed = ahead.map(|Ahead { passed, clock, .. }| {
+            attempt.clock = clock;
+            passed
+        });
+        let (computed, robots) = std::thread::scope(|scope| {
+            let ahead = next.map(|next| scope.spawn(move || Ahead::of(&next)));
+            let computed = attempt.run(&mut self.carry, passed);
+            // Where it panicked, the next shard makes the pass itself.
+            self.ahead = ahead.and_then(|ahead| ahead.join().ok());
+            computed
+        });
         self.robots = robots;
         computed.map(|computed| Shown::Now(Box::new(computed)))
     }
@@ -122,9 +126,9 @@ impl<'a> Shards<'a> {
             work: self.work,
             runtime: self.runtime,
             sources: self.sources,
+            lists: self.lists(shard.part, 0, &[]),
             shard,
             store,
-            later: Vec::new(),
             plan: Arc::clone(&self.plan),
             crew: self.crew.clone(),
             id: Uuid::new_v4().simple().to_string(),
@@ -142,11 +146,11 @@ impl<'a> Shards<'a> {
         self.robots
     }
 
-    /// Those of the shards to come that may read a member that this one reads, with their turns.
-    fn neighbours(&self, part: Part, later: &[Part]) -> Vec<(Turn, Part)> {
+    /// What the shard of a turn reads, with `later` ones behind it.
+    fn lists(&self, part: Part, turn: Turn, later: &[Part]) -> Lists<'a> {
         let sight = sight(self.work.pipeline());
-        let turns = (self.carry.turn() + 1..).zip(later.iter().copied());
-        turns.filter(|(_, other)| part.shares(sight, other)).collect()
+        let later = (turn + 1..).zip(later.iter().copied()).filter(|(_, other)| part.shares(sight, other)).collect();
+        Lists { work: self.work, runtime: self.runtime, sources: self.sources, part, later }
     }
 }
 
@@ -160,7 +164,7 @@ pub(crate) fn shard_into(
     store: &Arc<dyn Store>,
 ) -> Result<Report, Fault> {
     // Nothing is carried to another shard.
-    let (computed, _) = Shards::new(work, runtime, sources)?.attempt(shard, store).run(&mut Carry::new(0));
+    let (computed, _) = Shards::new(work, runtime, sources)?.attempt(shard, store).run(&mut Carry::new(0), None);
     runtime.block_on(computed?.close())
 }
 
@@ -190,10 +194,10 @@ struct Attempt<'a> {
     work: &'a Work,
     runtime: &'a Handle,
     sources: &'a Sources,
+    lists: Lists<'a>,
     shard: &'a Shard,
     /// Where files and report go.
     store: &'a Arc<dyn Store>,
-    later: Vec<(Turn, Part)>,
     plan: Arc<DecodePlan>,
     crew: Crew,
     id: String,
@@ -275,9 +279,9 @@ impl Output {
 }
 
 impl Attempt<'_> {
-    /// Computes its rows; and how many robots it met.
-    fn run(self, carry: &mut Carry) -> (Result<Filled, Fault>, usize) {
-        let output = self.output().and_then(|mut output| match self.fill(&mut output, carry) {
+    /// Computes its rows; and how many robots it met. `passed`: the first pass over its lists, if it was made.
+    fn run(self, carry: &mut Carry, passed: Option<Result<Passed, Fault>>) -> (Result<Filled, Fault>, usize) {
+        let output = self.output().and_then(|mut output| match self.fill(&mut output, carry, passed) {
             Ok(()) => Ok(output),
             Err(fault) => {
                 self.runtime.block_on(output.abandon());
@@ -299,10 +303,10 @@ impl Attempt<'_> {
     }
 
     /// Finishes chunks on this thread while another one gathers the next.
-    fn fill(&self, output: &mut Output, carry: &mut Carry) -> Result<(), Fault> {
+    fn fill(&self, output: &mut Output, carry: &mut Carry, passed: Option<Result<Passed, Fault>>) -> Result<(), Fault> {
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel(0);
-            let gathering = scope.spawn(move || self.gathering(carry, &send));
+            let gathering = scope.spawn(move || self.gathering(carry, passed, &send));
             let finished = receive.iter().try_for_each(|gathered| self.finish(gathered, output));
             // Whoever still gathers is told so when it has a chunk.
             drop(receive);
@@ -311,76 +315,17 @@ impl Attempt<'_> {
         })
     }
 
-    fn gathering<'s>(&'s self, carry: &mut Carry, send: &SyncSender<Gathered<'s>>) -> Result<(), Fault> {
+    fn gathering<'s>(
+        &'s self,
+        carry: &mut Carry,
+        passed: Option<Result<Passed, Fault>>,
+        send: &SyncSender<Gathered<'s>>,
+    ) -> Result<(), Fault> {
+        let passed = passed.unwrap_or_else(|| self.lists.pass(&self.clock))?;
+        self.robots.store(passed.census.robots(), Ordering::Relaxed);
         let mut give = |gathered| send.send(gathered).map_err(|_| Fault::broken("nobody computes what was gathered"));
-        self.gather().chunks(carry, &mut give, |line| self.chunks(&mut |picks| line.begin(picks)))
-    }
-
-    /// Two passes over the member lists: one to see which robots there are, one to hand them over chunk by chunk. Where the
-    /// members are few, they are kept for the second.
-    fn chunks(&self, each: &mut dyn FnMut(Vec<Pick>) -> Result<(), Fault>) -> Result<(), Fault> {
-        let mut census = Census::default();
-        let mut few = Few::new(self.work.effort.room_bytes() / PICKED_SHARE);
-        let mut walk = self.walk();
-        while let Some(picks) = self.next(&mut walk)? {
-            picks.iter().for_each(|pick| census.add(pick));
-            few.add(picks);
-        }
-        self.robots.store(census.robots(), Ordering::Relaxed);
-        let bytes_max = self.chunk_bytes(&census);
-        let mut chunks = census.chunks(bytes_max);
-        let mut give = |picks: Vec<Pick>| -> Result<(), Fault> {
-            picks.into_iter().for_each(|pick| chunks.add(pick));
-            while let Some(chunk) = chunks.next_whole() {
-                self.work.stop.check()?;
-                each(chunk)?;
-            }
-            Ok(())
-        };
-        match few.all() {
-            Some(few) => few.into_iter().try_for_each(give)?,
-            None => {
-                let mut walk = self.walk();
-                while let Some(picks) = self.next(&mut walk)? {
-                    give(picks)?;
-                }
-            }
-        }
-        self.work.stop.check()
-    }
-
-    /// The members of its robots whose stamps are near the shard's span and context.
-    fn walk(&self) -> Walk<'_> {
-        let sight = sight(self.work.pipeline());
-        // A stamp may lie before what its member holds by `covers` and `lateness`, and after it by `lateness`.
-        let before_ns = sight.covers_ns.saturating_add(sight.lateness_ns).saturating_add(1);
-        let after_ns = sight.lateness_ns.saturating_add(1);
-        let stamps = sight.context(self.shard.part.span).widen(before_ns, after_ns);
-        Walk::around(self.work, self.sources, stamps, self.shard.part.bucket)
-    }
-
-    /// The next members that the shard reads, in archive order; may be none of a list's.
-    fn next(&self, walk: &mut Walk<'_>) -> Result<Option<Vec<Pick>>, Fault> {
-        let sight = sight(self.work.pipeline());
-        let told = robots_known(&self.work.pipeline().archive);
-        let mut robots = RobotHashes::new(self.work);
-        let pick = |member: Member| {
-            let hash = robots.of(&member);
-            let role = self.shard.part.role(sight, member.stamp, hash)?;
-            let reads = |(_, part): &&(Turn, Part)| part.role(sight, member.stamp, hash).is_some();
-            let until = self.later.iter().rfind(reads).map_or(0, |(turn, _)| *turn);
-            let robot = member.robot.clone().filter(|_| told).unwrap_or_default();
-            Some(Pick { member, role, until, robot })
-        };
-        let members = self.clock.time(Step::List, || self.runtime.block_on(walk.next()))?;
-        Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))
-    }
-
-    fn chunk_bytes(&self, census: &Census) -> u64 {
-        let threads = u64::try_from(self.work.effort.threads).unwrap_or(1);
-        let together = CHUNK_BYTES.max(self.work.source.reading().block_bytes).saturating_mul(threads);
-        let most = self.work.effort.room_bytes() / INTERLEAVED_SHARE;
-        if census.interleaving() > INTERLEAVING_MAX { most.max(together) } else { together.min(most) }
+        self.gather()
+            .chunks(carry, &mut give, |line| self.lists.chunks(passed, &self.clock, &mut |picks| line.begin(picks)))
     }
 
     fn gather(&self) -> Gather<'_> {

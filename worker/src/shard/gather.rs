@@ -5,7 +5,7 @@
 //!  fetch ── block 0, 1, 2 … ──►  unpack ─► decode ──► stretches ──►  this thread: room, put back in archive order
 //! ```
 //! The blocks of a chunk are handed out while the last ones of the chunk before are decoded, so that no thread waits between
-//! chunks. At most two blocks a thread are out. What was decoded takes its room chunk by chunk, so that no chunk waits for room that
+//! chunks. At most two blocks a thread are out or wait for their room, which is taken chunk by chunk, so that none waits for room that
 //! one behind it has.
 
 use super::carry::{Carry, Stretch};
@@ -80,8 +80,8 @@ struct UnderWay<'a> {
     chunk: Arc<Chunk>,
     /// Those that have their room.
     stretches: Vec<Stretch>,
-    /// Those that have none yet, with the bytes that they take.
-    roomless: Vec<(Stretch, usize)>,
+    /// Those of blocks that have none yet.
+    roomless: Vec<Decoded>,
     /// Members too large for a block.
     streamed: Vec<usize>,
     /// Blocks that are being decoded.
@@ -91,11 +91,14 @@ struct UnderWay<'a> {
     held: Held<'a>,
 }
 
+/// The stretches of a block, with the bytes that they take.
+type Decoded = Vec<(Stretch, usize)>;
+
 /// What came of a block.
 struct Done {
     /// The number of its chunk.
     chunk: usize,
-    stretches: Result<Vec<(Stretch, usize)>, Fault>,
+    decoded: Result<Decoded, Fault>,
 }
 
 /// Chunks under way, in order.
@@ -107,7 +110,7 @@ pub(super) struct Line<'l, 'g, 'a> {
     chunks: VecDeque<UnderWay<'a>>,
     /// Chunks that were given.
     given: usize,
-    /// Blocks that are being decoded.
+    /// Blocks that are being decoded or have no room yet.
     out: usize,
     send: Sender<Done>,
     receive: Receiver<Done>,
@@ -161,27 +164,29 @@ impl Line<'_, '_, '_> {
             drop(chunk);
             let panicked = |_| Err(Fault::broken("a thread that decoded members panicked"));
             // Nobody hears it after a fault.
-            let _ = send.send(Done { chunk: number, stretches: decoded.unwrap_or_else(panicked) });
+            let _ = send.send(Done { chunk: number, decoded: decoded.unwrap_or_else(panicked) });
         });
     }
 
     /// Waits for one block.
     fn wait(&mut self) -> Result<(), Fault> {
         let done = self.receive.recv();
-        let Done { chunk, stretches } = done.map_err(|_| Fault::broken("nobody decodes what was handed out"))?;
-        self.out -= 1;
+        let Done { chunk, decoded } = done.map_err(|_| Fault::broken("nobody decodes what was handed out"))?;
         let under_way = &mut self.chunks[chunk - self.given];
         under_way.out -= 1;
-        under_way.roomless.extend(stretches?);
+        under_way.roomless.push(decoded?);
         self.settle()
     }
 
     /// Takes room for what was decoded of the first chunk; gives it once it is whole, and goes on with the one behind it.
     fn settle(&mut self) -> Result<(), Fault> {
         while let Some(first) = self.chunks.front_mut() {
-            for (stretch, bytes) in first.roomless.drain(..) {
-                first.held.take(bytes)?;
-                first.stretches.push(stretch);
+            for decoded in first.roomless.drain(..) {
+                self.out -= 1;
+                for (stretch, bytes) in decoded {
+                    first.held.take(bytes)?;
+                    first.stretches.push(stretch);
+                }
             }
             if !first.is_fed || first.out > 0 {
                 return Ok(());
@@ -209,7 +214,7 @@ impl Line<'_, '_, '_> {
 struct Hand {
     tools: Tools,
     laps: Laps,
-    stretches: Vec<(Stretch, usize)>,
+    stretches: Decoded,
 }
 
 impl<'a> Gather<'a> {
@@ -260,8 +265,8 @@ impl<'a> Gather<'a> {
         Ok(Some(block))
     }
 
-    /// Unpacks and decodes a block; its stretches, with the bytes that they take.
-    fn decode(&self, block: Block, chunk: &Chunk) -> Result<Vec<(Stretch, usize)>, Fault> {
+    /// Unpacks and decodes a block.
+    fn decode(&self, block: Block, chunk: &Chunk) -> Result<Decoded, Fault> {
         let mut hand = Hand { tools: self.tools(), laps: Laps::default(), stretches: Vec::new() };
         self.block(block, &mut hand, chunk)?;
         self.clock.add(&hand.laps);

@@ -51,8 +51,8 @@ impl Attempt<'_> {
         // A member whose name tells no robot may hold any.
         let may_hold = |pick: &Pick| pick.robot.is_empty() || *pick.robot == *robot;
         let mut picks = Vec::new();
-        let mut walk = self.walk();
-        while let Some(more) = self.next(&mut walk)? {
+        let mut walk = self.lists.walk();
+        while let Some(more) = self.lists.next(&mut walk, &self.clock)? {
             picks.extend(more.into_iter().filter(may_hold));
         }
         let mut found = None;

@@ -139,8 +139,8 @@ impl Cutting {
 impl Attempt<'_> {
     fn cuts(&self) -> Result<Cuts, Fault> {
         let mut cutting = Cutting::default();
-        let mut walk = self.walk();
-        while let Some(picks) = self.next(&mut walk)? {
+        let mut walk = self.lists.walk();
+        while let Some(picks) = self.lists.next(&mut walk, &self.clock)? {
             picks.iter().for_each(|pick| cutting.add(pick, sight(self.work.pipeline()).window(pick.member.stamp)));
         }
         let Cutting { census, members, stored_bytes, .. } = &cutting;
@@ -160,7 +160,10 @@ impl Attempt<'_> {
             let (scanned, _held) = self.scanned(gathered)?;
             each(scanned)
         };
-        self.gather().chunks(&mut Carry::new(0), &mut give, |line| self.chunks(&mut |picks| line.begin(picks)))
+        let passed = self.lists.pass(&self.clock)?;
+        self.gather().chunks(&mut Carry::new(0), &mut give, |line| {
+            self.lists.chunks(passed, &self.clock, &mut |picks| line.begin(picks))
+        })
     }
 
     fn scanned<'h>(&self, gathered: Gathered<'h>) -> Result<(Scanned, Held<'h>), Fault> {

@@ -10,7 +10,7 @@ use crate::columns::text;
 use crate::error::{TableError, placed};
 use crate::layout;
 use crate::object::ParquetObject;
-use crate::upload::{Layout, ParquetUpload, row_group_rows};
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::{Store, StoreError};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, UInt16Array,
@@ -34,13 +34,20 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 /// Layout of a member list, in its footer.
-const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"] };
+const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"], group_rows_max: GROUP_MEMBERS };
+
+/// Members of a row group. Few, so that most of a list is encoded while its object is still walked, and so that a reader opens
+/// little that it does not want.
+const GROUP_MEMBERS: usize = 16 << 10;
 
 /// Members of one chunk of a reader: some 200 KB, so that the next ones find the memory of those before still warm.
 const CHUNK_MEMBERS: usize = 1 << 10;
 
-/// Chunks that wait for the other thread.
+/// Chunks of a reader that wait for the other thread.
 const CHUNKS_AHEAD: usize = 2;
+
+/// Chunks that wait to be encoded: most of those that come while a row group is.
+const CHUNKS_BEHIND: usize = 8;
 
 /// Zip's number for members as they are.
 const STORED: u16 = 0;
@@ -84,8 +91,8 @@ impl MembersWriter {
     pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
         let key = layout::members(content_id);
         let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
-        let (chunks, mut ready) = channel::<Vec<Member>>(CHUNKS_AHEAD);
-        let mut encoding = Encoding { key: key.clone(), file, groups: GroupsWriter::new(row_group_rows(&SCHEMA)) };
+        let (chunks, mut ready) = channel::<Vec<Member>>(CHUNKS_BEHIND);
+        let mut encoding = Encoding { key: key.clone(), file, groups: GroupsWriter::new(GROUP_MEMBERS) };
         let file = tokio::spawn(async move {
             while let Some(members) = ready.recv().await {
                 encoding.write(&members).await?;
@@ -563,7 +570,7 @@ mod tests {
     #[tokio::test]
     async fn row_groups_without_a_wanted_robot_are_not_read() {
         let store = memory();
-        let rows = row_group_rows(&SCHEMA) as u64;
+        let rows = GROUP_MEMBERS as u64;
         // Groups of one robot, of another, of both, of very many, and one in which some tell none.
         let robot = |n: u64| match n / rows {
             0 => Some(0),

@@ -32,7 +32,7 @@ const CREATED_BY: &str = "fleetloom version 1.0.0 (build 1)";
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Most rows of a row group: beyond that, readers gain nothing.
-const ROW_GROUP_ROWS_MAX: usize = 64 << 10;
+pub(crate) const GROUP_ROWS_MAX: usize = 64 << 10;
 
 /// Fewest rows of a row group, even of very wide tables: below that, footers outweigh columns.
 const ROW_GROUP_ROWS_MIN: usize = 4 << 10;
@@ -50,6 +50,8 @@ pub(crate) struct Layout {
     pub(crate) name: &'static str,
     /// Text columns whose values hardly repeat: a dictionary would only cost.
     pub(crate) unique: &'static [&'static str],
+    /// Most rows of a row group, at most [`GROUP_ROWS_MAX`].
+    pub(crate) group_rows_max: usize,
 }
 
 /// A Parquet file being written. Dropping it without [`ParquetUpload::finish`] leaves nothing visible.
@@ -59,6 +61,8 @@ pub(crate) struct ParquetUpload {
     /// Batches of less than a slice, put together: each that is held has its price.
     small: BatchCoalescer,
     group: RowGroup,
+    /// Rows of a row group.
+    group_rows: usize,
     groups: ArrowRowGroupWriterFactory,
     file: SerializedFileWriter<Pieces>,
     /// Encodes its columns; nobody: whoever writes.
@@ -99,6 +103,7 @@ impl ParquetUpload {
             schema: SchemaRef::clone(schema),
             small: BatchCoalescer::new(SchemaRef::clone(schema), slice_rows(schema)),
             group: RowGroup::default(),
+            group_rows: row_group_rows(schema, layout),
             groups,
             file,
             crew: None,
@@ -172,12 +177,11 @@ impl ParquetUpload {
 
     /// Takes rows into the row group, which ends where it is full.
     async fn take(&mut self, mut rows: RecordBatch) -> Result<(), TableError> {
-        let rows_max = row_group_rows(&self.schema);
         while rows.num_rows() > 0 {
-            let now = rows.num_rows().min(rows_max - self.group.rows());
+            let now = rows.num_rows().min(self.group_rows - self.group.rows());
             self.group.push(rows.slice(0, now));
             rows = rows.slice(now, rows.num_rows() - now);
-            if self.group.rows() == rows_max {
+            if self.group.rows() == self.group_rows {
                 self.end().map_err(|error| TableError::writing(&self.key, &error))?;
                 self.drain().await?;
             }
@@ -247,8 +251,8 @@ fn slice_rows(schema: &SchemaRef) -> usize {
 }
 
 /// Rows of a row group.
-pub(crate) fn row_group_rows(schema: &SchemaRef) -> usize {
-    (ROW_GROUP_BYTES / (VALUE_BYTES * columns(schema))).clamp(ROW_GROUP_ROWS_MIN, ROW_GROUP_ROWS_MAX)
+fn row_group_rows(schema: &SchemaRef, layout: &Layout) -> usize {
+    (ROW_GROUP_BYTES / (VALUE_BYTES * columns(schema))).clamp(ROW_GROUP_ROWS_MIN, layout.group_rows_max)
 }
 
 fn columns(schema: &SchemaRef) -> usize {
