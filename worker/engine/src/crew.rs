@@ -73,10 +73,9 @@ mod tests {
     #[test]
     fn several_hand_out_to_one_thread_and_all_of_it_ends() {
         let crew = Crew::new(0).unwrap();
-        let sum =
-            |to: u64| crew.map(0..u32::try_from(to).unwrap(), &|_, item| u64::from(item)).into_iter().sum::<u64>();
+        let sum = || crew.map(0..100_u32, &|_, item| item).into_iter().sum::<u32>();
         std::thread::scope(|threads| {
-            let others: Vec<_> = (0..4).map(|_| threads.spawn(|| sum(100))).collect();
+            let others: Vec<_> = (0..4).map(|_| threads.spawn(sum)).collect();
             others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), 4950));
         });
         assert_eq!(crew.threads(), 1);

@@ -141,7 +141,9 @@ impl Line<'_, '_, '_> {
             self.hand_out(block, &chunk);
         }
         drop(chunk);
-        self.chunks.iter_mut().next_back().into_iter().for_each(|last| last.is_fed = true);
+        if let Some(last) = self.chunks.back_mut() {
+            last.is_fed = true;
+        }
         self.settle()
     }
 
@@ -157,7 +159,9 @@ impl Line<'_, '_, '_> {
     fn hand_out(&mut self, block: Block, chunk: &Arc<Chunk>) {
         let (gather, chunk, send) = (self.gather, Arc::clone(chunk), self.send.clone());
         let number = self.given + self.chunks.len() - 1;
-        self.chunks.iter_mut().next_back().into_iter().for_each(|last| last.out += 1);
+        if let Some(last) = self.chunks.back_mut() {
+            last.out += 1;
+        }
         self.out += 1;
         self.scope.spawn(move |_| {
             let decoded = catch_unwind(AssertUnwindSafe(|| gather.decode(block, &chunk)));

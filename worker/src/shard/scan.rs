@@ -5,7 +5,9 @@
 
 use super::carry::Carry;
 use super::chunk::{Census, Pick};
+use super::clock::Clock;
 use super::gather::Gathered;
+use super::lists::Lists;
 use super::room::Held;
 use super::{Attempt, DecodePlan, Shards};
 use crate::fault::Fault;
@@ -80,9 +82,8 @@ pub(crate) struct Cuts {
 
 /// How the observations of a span are best scanned. Reads the member lists. Blocks: call it outside the runtime's threads.
 pub(crate) fn cuts(work: &Work, runtime: &Handle, sources: &Sources, span: Span) -> Result<Cuts, Fault> {
-    let plan = DecodePlan::new(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
-    let shard = nameless(Part { span, bucket: Bucket::ALL });
-    Shards::decoding(work, runtime, sources, plan)?.attempt(&shard, &work.result).cuts()
+    let part = Part { span, bucket: Bucket::ALL };
+    Lists { work, runtime, sources, part, later: Vec::new() }.cuts()
 }
 
 /// What the members of a span come to.
@@ -136,16 +137,16 @@ impl Cutting {
     }
 }
 
-impl Attempt<'_> {
+impl Lists<'_> {
     fn cuts(&self) -> Result<Cuts, Fault> {
-        let mut cutting = Cutting::default();
-        let mut walk = self.lists.walk();
-        while let Some(picks) = self.lists.next(&mut walk, &self.clock)? {
+        let (mut cutting, clock) = (Cutting::default(), Clock::default());
+        let mut walk = self.walk();
+        while let Some(picks) = self.next(&mut walk, &clock)? {
             picks.iter().for_each(|pick| cutting.add(pick, sight(self.work.pipeline()).window(pick.member.stamp)));
         }
         let Cutting { census, members, stored_bytes, .. } = &cutting;
         let (is_by_robot, members, stored_bytes) = (census.is_by_robot(), *members, *stored_bytes);
-        let (whole, bytes_max) = (self.shard.part, self.work.effort.room_bytes() / ROBOT_SHARE);
+        let (whole, bytes_max) = (self.part, self.work.effort.room_bytes() / ROBOT_SHARE);
         if cutting.is_timeless || census.largest_bytes() <= bytes_max {
             return Ok(Cuts { parts: vec![whole], is_by_robot, members, stored_bytes });
         }
@@ -153,7 +154,9 @@ impl Attempt<'_> {
         let parts = cutting.pieces(bytes_max).into_iter().filter_map(within).collect();
         Ok(Cuts { parts, is_by_robot: false, members, stored_bytes })
     }
+}
 
+impl Attempt<'_> {
     fn scan(&self, each: &mut dyn FnMut(Scanned) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut give = |gathered| {
             // What is looked at has its room for as long.

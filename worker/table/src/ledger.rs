@@ -5,7 +5,7 @@ use crate::columns::{integers, text, texts};
 use crate::error::{TableError, placed};
 use crate::layout;
 use crate::part::DataFile;
-use crate::upload::{GROUP_ROWS_MAX, Layout, ParquetUpload};
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
@@ -19,8 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a ledger, in its footer.
-const LAYOUT: Layout =
-    Layout { name: "ledger/1", unique: &["key", "files", "account", "failure"], group_rows_max: GROUP_ROWS_MAX };
+const LAYOUT: Layout = Layout { name: "ledger/1", unique: &["key", "files", "account", "failure"] };
 
 /// What became of a shard in a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -34,7 +34,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 /// Layout of a member list, in its footer.
-const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"], group_rows_max: GROUP_MEMBERS };
+const LAYOUT: Layout = Layout { name: "members/1", unique: &["name"] };
 
 /// Members of a row group. Few, so that most of a list is encoded while its object is still walked, and so that a reader opens
 /// little that it does not want.
@@ -90,7 +90,7 @@ impl MembersWriter {
     /// The list of the state `content_id`. Writing one that is there again replaces it by equal bytes.
     pub async fn create(store: &dyn Store, content_id: &str) -> Result<Self, TableError> {
         let key = layout::members(content_id);
-        let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?;
+        let file = ParquetUpload::create(store, &key, &SCHEMA, &LAYOUT).await?.in_groups_of(GROUP_MEMBERS);
         let (chunks, mut ready) = channel::<Vec<Member>>(CHUNKS_BEHIND);
         let mut encoding = Encoding { key: key.clone(), file, groups: GroupsWriter::new(GROUP_MEMBERS) };
         let file = tokio::spawn(async move {

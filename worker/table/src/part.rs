@@ -6,7 +6,7 @@
 use crate::error::TableError;
 use crate::layout::{self, PARTITION};
 use crate::statistics::statistics;
-use crate::upload::{Finished, GROUP_ROWS_MAX, Layout, ParquetUpload};
+use crate::upload::{Finished, Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Field, Schema, SchemaRef};
@@ -22,7 +22,7 @@ const OPEN_FILES_MAX: usize = 32;
 const PENDING_BYTES_MAX: usize = 32 << 20;
 
 /// Layout of a data file, in its footer.
-const LAYOUT: Layout = Layout { name: "data/1", unique: &[], group_rows_max: GROUP_ROWS_MAX };
+const LAYOUT: Layout = Layout { name: "data/1", unique: &[] };
 
 /// A data file of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

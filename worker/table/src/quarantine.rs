@@ -3,7 +3,7 @@
 use crate::columns::text;
 use crate::error::TableError;
 use crate::layout;
-use crate::upload::{GROUP_ROWS_MAX, Layout, ParquetUpload};
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -11,7 +11,7 @@ use engine::account::Kind;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a quarantine file, in its footer.
-const LAYOUT: Layout = Layout { name: "quarantine/1", unique: &["sample"], group_rows_max: GROUP_ROWS_MAX };
+const LAYOUT: Layout = Layout { name: "quarantine/1", unique: &["sample"] };
 
 /// Most bytes of a sample: enough to see what is wrong, too few to keep the data twice.
 pub const SAMPLE_BYTES_MAX: usize = 256;

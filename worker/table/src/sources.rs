@@ -4,7 +4,7 @@ use crate::columns::{integers, text, texts};
 use crate::error::{TableError, placed};
 use crate::layout;
 use crate::object::ParquetObject;
-use crate::upload::{GROUP_ROWS_MAX, Layout, ParquetUpload};
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::{Store, StoreError};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt64Type};
@@ -15,8 +15,7 @@ use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a source version, in its footer.
-const LAYOUT: Layout =
-    Layout { name: "sources/2", unique: &["etag", "version_id", "digest"], group_rows_max: GROUP_ROWS_MAX };
+const LAYOUT: Layout = Layout { name: "sources/2", unique: &["etag", "version_id", "digest"] };
 
 /// Lines encoded at a time.
 const BATCH_LINES: usize = 8 << 10;

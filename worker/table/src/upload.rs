@@ -32,7 +32,7 @@ const CREATED_BY: &str = "fleetloom version 1.0.0 (build 1)";
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Most rows of a row group: beyond that, readers gain nothing.
-pub(crate) const GROUP_ROWS_MAX: usize = 64 << 10;
+const ROW_GROUP_ROWS_MAX: usize = 64 << 10;
 
 /// Fewest rows of a row group, even of very wide tables: below that, footers outweigh columns.
 const ROW_GROUP_ROWS_MIN: usize = 4 << 10;
@@ -50,8 +50,6 @@ pub(crate) struct Layout {
     pub(crate) name: &'static str,
     /// Text columns whose values hardly repeat: a dictionary would only cost.
     pub(crate) unique: &'static [&'static str],
-    /// Most rows of a row group, at most [`GROUP_ROWS_MAX`].
-    pub(crate) group_rows_max: usize,
 }
 
 /// A Parquet file being written. Dropping it without [`ParquetUpload::finish`] leaves nothing visible.
@@ -103,7 +101,7 @@ impl ParquetUpload {
             schema: SchemaRef::clone(schema),
             small: BatchCoalescer::new(SchemaRef::clone(schema), slice_rows(schema)),
             group: RowGroup::default(),
-            group_rows: row_group_rows(schema, layout),
+            group_rows: row_group_rows(schema),
             groups,
             file,
             crew: None,
@@ -116,6 +114,11 @@ impl ParquetUpload {
     /// The same, with its columns encoded by a crew. Its bytes do not depend on it.
     pub(crate) fn encoded_by(self, crew: Option<Crew>) -> Self {
         Self { crew, ..self }
+    }
+
+    /// The same, with at most so many rows in a row group.
+    pub(crate) fn in_groups_of(self, rows: usize) -> Self {
+        Self { group_rows: rows.min(self.group_rows), ..self }
     }
 
     /// Appends rows.
@@ -251,8 +254,8 @@ fn slice_rows(schema: &SchemaRef) -> usize {
 }
 
 /// Rows of a row group.
-fn row_group_rows(schema: &SchemaRef, layout: &Layout) -> usize {
-    (ROW_GROUP_BYTES / (VALUE_BYTES * columns(schema))).clamp(ROW_GROUP_ROWS_MIN, layout.group_rows_max)
+fn row_group_rows(schema: &SchemaRef) -> usize {
+    (ROW_GROUP_BYTES / (VALUE_BYTES * columns(schema))).clamp(ROW_GROUP_ROWS_MIN, ROW_GROUP_ROWS_MAX)
 }
 
 fn columns(schema: &SchemaRef) -> usize {

@@ -4,14 +4,14 @@ use super::compare::{ColumnDay, RobotDay, Statistics};
 use super::schema::Column;
 use crate::error::TableError;
 use crate::moments::mean_shift;
-use crate::upload::{GROUP_ROWS_MAX, Layout, ParquetUpload};
+use crate::upload::{Layout, ParquetUpload};
 use archive::store::Store;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::{Arc, LazyLock};
 
 /// Layout of the file, in its footer.
-const LAYOUT: Layout = Layout { name: "diff/1", unique: &[], group_rows_max: GROUP_ROWS_MAX };
+const LAYOUT: Layout = Layout { name: "diff/1", unique: &[] };
 
 /// What is told of a column in one version.
 const FIGURES: [&str; 6] = ["null_share", "mean", "std", "p05", "p50", "p95"];
