@@ -179,13 +179,10 @@ struct Scene {
 impl Scene {
     /// A run by a new client.
     fn run(&self, result: &MemoryStore, faults: &Faults) -> Option<Result<Ran, RunFault>> {
-        let work = Work {
-            compiled: self.compiled.clone(),
-            source: faults.around(&(Arc::new(self.source.clone()) as Arc<dyn Store>)),
-            result: faults.around(&(Arc::new(result.clone()) as Arc<dyn Store>)),
-            effort: Effort { threads: 1, ..Effort::default() },
-            stop: Stop::default(),
-        };
+        let around = |store: &MemoryStore| faults.around(&(Arc::new(store.clone()) as Arc<dyn Store>));
+        let effort = Effort { threads: 1, ..Effort::default() };
+        let (source, result) = (around(&self.source), around(result));
+        let work = Work::between(source, result, self.compiled.clone(), effort, Stop::default());
         let ask = Ask { run: "run".to_owned(), range: None, recompute: Recompute::Stale, asked_ms: 1 };
         let ran = catch_unwind(AssertUnwindSafe(|| run(&work, self.runtime.handle(), &ask, &Unwatched)));
         let ended = match ran {

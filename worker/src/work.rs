@@ -11,6 +11,7 @@ use engine::compile::Compiled;
 use pipeline::pipeline::Pipeline;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use table::members::MemberLists;
 use table::state::TableState;
 use table::version::VersionName;
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +19,9 @@ use uuid::Uuid;
 
 /// Threads that wait for stores: folders are read by the blocking pool, networks need little.
 const IO_THREADS: usize = 2;
+
+/// Share of the memory budget that member lists may take which this process wrote.
+const KEPT_SHARE: u64 = 64;
 
 /// The version of what rows mean: it changes when the same words and bytes would give other rows, and is part of every
 /// shard's key.
@@ -32,6 +36,8 @@ pub(crate) struct Work {
     pub(crate) source: Arc<dyn Store>,
     /// Where the table lies.
     pub(crate) result: Arc<dyn Store>,
+    /// The member lists beside it.
+    pub(crate) lists: MemberLists,
     /// How much of the machine it may use. Changes no row.
     pub(crate) effort: Effort,
     /// Whether somebody asked to stop.
@@ -53,7 +59,20 @@ impl Work {
         let pipeline = compiled.pipeline();
         let source = open(&pipeline.archive.store, Side::Source)?;
         let result = open(&pipeline.spec.result.store, Side::Result)?;
-        Ok(Self { compiled, source, result, effort, stop })
+        Ok(Self::between(source, result, compiled, effort, stop))
+    }
+
+    /// The same with stores that are open.
+    pub(crate) fn between(
+        source: Arc<dyn Store>,
+        result: Arc<dyn Store>,
+        compiled: Compiled,
+        effort: Effort,
+        stop: Stop,
+    ) -> Self {
+        let kept_bytes = usize::try_from(effort.room_bytes() / KEPT_SHARE).unwrap_or(usize::MAX);
+        let lists = MemberLists::of(Arc::clone(&result), kept_bytes);
+        Self { compiled, source, result, lists, effort, stop }
     }
 
     /// Words and rules.

@@ -129,13 +129,13 @@ async fn cells(work: &Work, list: &str, index: u32, object: &Object) -> Result<V
         short.add(&members.next().await?.unwrap_or_default());
         return Ok(short.cells.finish());
     }
-    if let Some(mut known) = MembersReader::open(&work.result, list, index, Wanted::default()).await? {
+    if let Some(mut known) = work.lists.open(list, index, Wanted::default()).await? {
         while let Some(members) = known.next().await? {
             short.add(&members);
         }
         return Ok(short.cells.finish());
     }
-    let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
+    let mut writer = work.lists.create(list).await?;
     match walk(work, index, &mut short, &mut writer).await {
         Ok(()) => writer.finish().await?,
         Err(Walking::Torn(error)) => {
@@ -144,7 +144,7 @@ async fn cells(work: &Work, list: &str, index: u32, object: &Object) -> Result<V
             let members = [torn(&work.pipeline().archive, index, object)];
             short = Short { object, cells: Cells::default() };
             short.add(&members);
-            let mut writer = MembersWriter::create(work.result.as_ref(), list).await?;
+            let mut writer = work.lists.create(list).await?;
             writer.write(members.into()).await?;
             writer.finish().await?;
         }
@@ -230,7 +230,7 @@ pub(super) async fn member_list(
     }
     let wanted = Wanted { stamps: Some(stamps), robots: None };
     let mut held = Vec::new();
-    if let Some(mut list) = MembersReader::open(&work.result, &sources.lists[index], number, wanted).await? {
+    if let Some(mut list) = work.lists.open(&sources.lists[index], number, wanted).await? {
         while let Some(members) = list.next().await? {
             held.extend(members);
         }
@@ -310,7 +310,7 @@ impl<'w> Walk<'w> {
     /// The list of an object.
     async fn list(&self, index: usize, number: u32) -> Result<MembersReader, Fault> {
         let list = &self.sources.lists[index];
-        let reader = MembersReader::open(&self.work.result, list, number, self.wanted.clone()).await?;
+        let reader = self.work.lists.open(list, number, self.wanted.clone()).await?;
         reader.ok_or_else(|| {
             let (list, key) = (layout::members(list), &self.sources.objects[index].key);
             Fault::request(format!("{list}: the member list of {key} is gone; run again"))

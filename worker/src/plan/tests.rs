@@ -74,15 +74,14 @@ impl Table {
             runtime.block_on(source.put(&key, object(n * 1000).into(), Put::Always)).unwrap();
         }
         let (source, result) = (Counting::around(source), Counting::around(result));
-        let work = Work {
-            compiled: compile(&checked.pipelines[0]).unwrap(),
-            source: Arc::new(source.clone()),
-            result: Arc::new(result.clone()),
-            effort: Effort::default(),
-            stop: Stop::default(),
+        let compiled = compile(&checked.pipelines[0]).unwrap();
+        // What another process plans from is what was stored.
+        let work = || {
+            let (source, result) = (Arc::new(source.clone()), Arc::new(result.clone()));
+            Work::between(source, result, compiled.clone(), Effort::default(), Stop::default())
         };
-        assert_eq!(run(&work, runtime, &ask(), &Unwatched).unwrap().committed.version, 0);
-        Self { work, source, result }
+        assert_eq!(run(&work(), runtime, &ask(), &Unwatched).unwrap().committed.version, 0);
+        Self { work: work(), source, result }
     }
 
     /// Calls that read one object or another.

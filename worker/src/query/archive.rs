@@ -146,7 +146,7 @@ impl Reading {
             None => self.compiled.clone(),
             Some(robots) => of_robots(self.compiled.pipeline(), robots)?,
         };
-        Ok(Work { compiled, source: Arc::clone(&self.source), result: lists, effort: self.effort, stop })
+        Ok(Work::between(Arc::clone(&self.source), lists, compiled, self.effort, stop))
     }
 
     /// Adds what was met of a signal. Of several readers of one the one that met most is told of.

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a ledger, in its footer.
-const LAYOUT: Layout = Layout { name: "ledger/1", unique: &["key", "files", "account", "failure"] };
+const LAYOUT: Layout = Layout { name: "ledger/1", unique: &["key", "files", "account", "failure"], dense: &[] };
 
 /// What became of a shard in a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

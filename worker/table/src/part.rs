@@ -22,7 +22,7 @@ const OPEN_FILES_MAX: usize = 32;
 const PENDING_BYTES_MAX: usize = 32 << 20;
 
 /// Layout of a data file, in its footer.
-const LAYOUT: Layout = Layout { name: "data/1", unique: &[] };
+const LAYOUT: Layout = Layout { name: "data/1", unique: &[], dense: &[] };
 
 /// A data file of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use engine::account::Kind;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a quarantine file, in its footer.
-const LAYOUT: Layout = Layout { name: "quarantine/1", unique: &["sample"] };
+const LAYOUT: Layout = Layout { name: "quarantine/1", unique: &["sample"], dense: &[] };
 
 /// Most bytes of a sample: enough to see what is wrong, too few to keep the data twice.
 pub const SAMPLE_BYTES_MAX: usize = 256;

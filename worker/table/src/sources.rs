@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 
 /// Layout of a source version, in its footer.
-const LAYOUT: Layout = Layout { name: "sources/2", unique: &["etag", "version_id", "digest"] };
+const LAYOUT: Layout = Layout { name: "sources/2", unique: &["etag", "version_id", "digest"], dense: &[] };
 
 /// Lines encoded at a time.
 const BATCH_LINES: usize = 8 << 10;

@@ -50,6 +50,8 @@ pub(crate) struct Layout {
     pub(crate) name: &'static str,
     /// Text columns whose values hardly repeat: a dictionary would only cost.
     pub(crate) unique: &'static [&'static str],
+    /// Columns of sizes, places and checksums, that their encoding makes as small as they get: zstd would only cost.
+    pub(crate) dense: &'static [&'static str],
 }
 
 /// A Parquet file being written. Dropping it without [`ParquetUpload::finish`] leaves nothing visible.
@@ -273,18 +275,24 @@ fn properties(schema: &SchemaRef, layout: &Layout) -> WriterProperties {
         .set_offset_index_disabled(true)
         .set_key_value_metadata(Some(vec![KeyValue::new("fleetloom.layout".to_owned(), layout.name.to_owned())]));
     for field in schema.fields() {
-        let unique = layout.unique.contains(&field.name().as_str());
-        properties = encoded(properties, field, unique);
+        let is_one_of = |columns: &[&str]| columns.contains(&field.name().as_str());
+        properties = encoded(properties, field, is_one_of(layout.unique));
+        if is_one_of(layout.dense) {
+            properties = properties.set_column_compression(path(field), Compression::UNCOMPRESSED);
+        }
     }
     properties.build()
 }
 
 fn encoded(properties: WriterPropertiesBuilder, field: &Field, unique: bool) -> WriterPropertiesBuilder {
-    let path = ColumnPath::from(field.name().as_str());
     match field.data_type() {
-        DataType::Utf8 if unique => properties.set_column_encoding(path, Encoding::DELTA_BYTE_ARRAY),
-        DataType::Utf8 => properties.set_column_dictionary_enabled(path, true),
+        DataType::Utf8 if unique => properties.set_column_encoding(path(field), Encoding::DELTA_BYTE_ARRAY),
+        DataType::Utf8 => properties.set_column_dictionary_enabled(path(field), true),
         DataType::Boolean | DataType::Float64 => properties,
-        _ => properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
+        _ => properties.set_column_encoding(path(field), Encoding::DELTA_BINARY_PACKED),
     }
+}
+
+fn path(field: &Field) -> ColumnPath {
+    ColumnPath::from(field.name().as_str())
 }

@@ -76,10 +76,14 @@ pub fn decimal_ns(text: &[u8], count: Count) -> Result<i64, DecimalError> {
 /// What digits and nothing else say, as most names of members write their time; `None`: it is another number, or too large.
 fn whole_ns(text: &[u8], count: Count) -> Option<i64> {
     let is_plain = !text.is_empty() && text.len() <= DIGITS_SAFE && (text.len() == 1 || text[0] != b'0');
-    if !is_plain || !text.iter().all(u8::is_ascii_digit) {
-        return None;
+    is_plain.then_some(())?;
+    let mut whole = 0i64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then_some(())?;
+        // So few digits cannot wrap.
+        whole = whole.wrapping_mul(10).wrapping_add(digit.into());
     }
-    let whole = text.iter().fold(0, |whole: i64, digit| whole * 10 + i64::from(digit - b'0'));
     whole.checked_mul(10i64.pow(count.exponent()))
 }
 

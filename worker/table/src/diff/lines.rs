@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::{Arc, LazyLock};
 
 /// Layout of the file, in its footer.
-const LAYOUT: Layout = Layout { name: "diff/1", unique: &[] };
+const LAYOUT: Layout = Layout { name: "diff/1", unique: &[], dense: &[] };
 
 /// What is told of a column in one version.
 const FIGURES: [&str; 6] = ["null_share", "mean", "std", "p05", "p50", "p95"];
