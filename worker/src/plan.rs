@@ -51,6 +51,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The archive as it was listed.
     pub(crate) listing: Listing,
+    /// Its objects, and where their member lists lie.
+    pub(crate) sources: Sources,
     /// What its work will take.
     pub(crate) estimate: Estimate,
 }
@@ -105,7 +107,7 @@ async fn against(work: &Work, ask: &Ask, listing: Listing, base: Option<&TableSt
     };
     let estimate = estimate(&plan, measured.values());
     write_estimate(work.result.as_ref(), &plan.hash(), &estimate).await?;
-    Ok(Planned { plan, listing, estimate })
+    Ok(Planned { plan, listing, sources, estimate })
 }
 
 /// The plan of that hash, made from the words at hand.

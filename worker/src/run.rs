@@ -89,7 +89,8 @@ fn once(
     may_split: bool,
 ) -> Result<Option<Ran>, Fault> {
     watch.planned(&planned);
-    let Computed { failed, split, .. } = shards(work, runtime, &planned.plan, planned.plan.stale().collect(), watch)?;
+    let Planned { plan, sources, .. } = &planned;
+    let Computed { failed, split, .. } = shards(work, runtime, plan, sources, plan.stale().collect(), watch)?;
     watch.computed();
     work.stop.check()?;
     if split > 0 && may_split {

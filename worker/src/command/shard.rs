@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::cli::{ShardArgs, Which};
 use crate::fault::{Exit, Fault, Result};
-use crate::plan::read;
+use crate::plan::{read, sources_of};
 use crate::present::count;
 use crate::run::{Computed, Unwatched, shards};
 use crate::words;
@@ -21,7 +21,8 @@ pub(crate) fn shard(args: &ShardArgs, context: &Context) -> Result {
     let plan = runtime.block_on(read(&work, &args.plan))?;
     let chosen = chosen(&args.which, &plan)?;
     let all = chosen.len();
-    let computed = shards(&work, runtime.handle(), &plan, chosen, &Unwatched).map_err(with_remedy)?;
+    let compute = |sources| shards(&work, runtime.handle(), &plan, &sources, chosen, &Unwatched);
+    let computed = runtime.block_on(sources_of(&work, &plan)).and_then(compute).map_err(with_remedy)?;
     work.stop.check()?;
     let Computed { done, rows, failed, .. } = computed;
     if let Some(fault) = worst(failed) {

@@ -1,4 +1,5 @@
-//! The shards of a plan, one after the other: while one is computed, the one before closes its files.
+//! The shards of a plan, one after the other: while one is computed, the one before closes its files and the members of the one
+//! behind it are gathered.
 //!
 //! ```text
 //! shard 0  rows ────► files, report
@@ -7,12 +8,12 @@
 
 use super::Watch;
 use crate::fault::{Exit, Fault};
-use crate::plan::sources_of;
-use crate::shard::{Shards, Shown, write_failure};
+use crate::plan::Sources;
+use crate::shard::{Series, Shards, Shown, write_failure};
 use crate::split::split;
 use crate::work::Work;
 use engine::steps::PROFILE;
-use pipeline::plan::{Bucket, Part, Plan};
+use pipeline::plan::{Bucket, Part, Plan, Shard};
 use table::report::Report;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -37,41 +38,16 @@ pub(crate) fn shards(
     work: &Work,
     runtime: &Handle,
     plan: &Plan,
+    sources: &Sources,
     mut indices: Vec<usize>,
     watch: &dyn Watch,
 ) -> Result<Computed, Fault> {
-    let sources = runtime.block_on(sources_of(work, plan))?;
     indices.sort_by_key(|index| reading_order(plan.shards[*index].part));
-    let parts: Vec<Part> = indices.iter().map(|index| plan.shards[*index].part).collect();
-    let mut shards = Shards::new(work, runtime, &sources)?;
+    let in_order: Vec<&Shard> = indices.iter().map(|index| &plan.shards[*index]).collect();
+    let shards = Shards::new(work, runtime, sources)?;
     let mut tally = Tally { work, runtime, plan, hash: plan.hash(), computed: Computed::default() };
     let seen = |members, bytes| watch.passed(members, bytes);
-    let mut closing: Option<Closing> = None;
-    for (place, index) in indices.into_iter().enumerate() {
-        let said_in = error_span!("shard", shard = index, key = plan.shards[index].key);
-        let compute = || {
-            work.stop.check()?;
-            let _profiled = trace_span!(target: PROFILE, "shard", shard = index).entered();
-            shards.compute(&plan.shards[index], &parts[place + 1..], &seen)
-        };
-        let shown = said_in.in_scope(compute);
-        if let Some(before) = closing.take()
-            && let Err(fault) = tally.settle(before)
-        {
-            abandon(runtime, shown);
-            return Err(fault);
-        }
-        let shard = Computing { index, robots: shards.robots(), said_in };
-        match shown {
-            Ok(Shown::Before(report)) => tally.done(&report),
-            Ok(Shown::Now(filled)) => {
-                let close = filled.close().instrument(shard.said_in.clone());
-                closing = Some(Closing { report: runtime.spawn(close), shard });
-            }
-            Err(fault) => tally.failed(&shard, fault)?,
-        }
-    }
-    closing.map_or(Ok(()), |last| tally.settle(last))?;
+    shards.series(&in_order, &seen, |series| tally.count(series, &indices))?;
     Ok(tally.computed)
 }
 
@@ -101,6 +77,36 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
+    /// Computes the shards of those indices, whose series this is.
+    fn count(&mut self, series: &mut Series<'_>, indices: &[usize]) -> Result<(), Fault> {
+        let mut closing: Option<Closing> = None;
+        for &index in indices {
+            let said_in = error_span!("shard", shard = index, key = self.plan.shards[index].key);
+            let compute = || {
+                self.work.stop.check()?;
+                let _profiled = trace_span!(target: PROFILE, "shard", shard = index).entered();
+                series.next()
+            };
+            let shown = said_in.in_scope(compute);
+            if let Some(before) = closing.take()
+                && let Err(fault) = self.settle(before)
+            {
+                abandon(self.runtime, shown);
+                return Err(fault);
+            }
+            let shard = Computing { index, robots: series.robots(), said_in };
+            match shown {
+                Ok(Shown::Before(report)) => self.done(&report),
+                Ok(Shown::Now(filled)) => {
+                    let close = filled.close().instrument(shard.said_in.clone());
+                    closing = Some(Closing { report: self.runtime.spawn(close), shard });
+                }
+                Err(fault) => self.failed(&shard, fault)?,
+            }
+        }
+        closing.map_or(Ok(()), |last| self.settle(last))
+    }
+
     /// Waits for a shard's report.
     fn settle(&mut self, closing: Closing) -> Result<(), Fault> {
         let panicked = |_| Err(Fault::broken("a task that closed a shard's files panicked"));

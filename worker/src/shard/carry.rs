@@ -100,11 +100,6 @@ impl Carry {
         }
     }
 
-    /// The turn of the shard at hand: 0 for the first.
-    pub(super) fn turn(&self) -> Turn {
-        self.turn
-    }
-
     /// Turns to the next shard: what nobody reads any more goes.
     pub(super) fn end_turn(&mut self) {
         self.turn += 1;

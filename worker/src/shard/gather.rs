@@ -38,18 +38,18 @@ use tokio::runtime::Handle;
 const BLOCKS_OUT: usize = 2;
 
 /// What gathers chunks.
-pub(super) struct Gather<'a> {
+pub(super) struct Gather<'g, 'a> {
     pub(super) work: &'a Work,
     pub(super) runtime: &'a Handle,
     pub(super) sources: &'a Sources,
     pub(super) plan: &'a Arc<DecodePlan>,
-    pub(super) clock: &'a Clock,
+    pub(super) clock: &'g Clock,
     pub(super) crew: &'a Crew,
     pub(super) room: &'a Room,
     /// Those that nobody uses.
     pub(super) tools: &'a Mutex<Vec<Tools>>,
     /// Bytes that the chunks of this shard read for nothing so far.
-    pub(super) wasted_bytes: &'a AtomicU64,
+    pub(super) wasted_bytes: &'g AtomicU64,
 }
 
 /// A chunk's observations.
@@ -103,7 +103,7 @@ struct Done {
 
 /// Chunks under way, in order.
 pub(super) struct Line<'l, 'g, 'a> {
-    gather: &'g Gather<'a>,
+    gather: &'g Gather<'g, 'a>,
     scope: &'l Scope<'g>,
     carry: &'l mut Carry,
     give: &'l mut dyn FnMut(Gathered<'a>) -> Result<(), Fault>,
@@ -221,7 +221,7 @@ struct Hand {
     stretches: Decoded,
 }
 
-impl<'a> Gather<'a> {
+impl<'a> Gather<'_, 'a> {
     /// Gathers the chunks that `begin_all` begins, and gives each once it is whole, in that order. What later shards read is
     /// kept in `carry`.
     ///

@@ -43,7 +43,7 @@ pub(crate) fn observe(
     let traced = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
     let (key, seen) = (String::new(), String::new());
     let shard = Shard { key, part, seen, inputs: Inputs::default(), state: State::Reused };
-    Shards::decoding(work, runtime, sources, traced)?.attempt(&shard, &work.result).observe(robot)
+    Shards::decoding(work, runtime, sources, traced)?.attempt(&shard).observe(robot)
 }
 
 impl Attempt<'_> {

@@ -60,7 +60,7 @@ pub(crate) fn scan(
     let archive = &work.pipeline().archive;
     let plan = if traces == Traces::Kept { DecodePlan::traced(archive) } else { DecodePlan::new(archive) };
     let plan = plan.map_err(|error| Fault::broken(error.to_string()))?;
-    Shards::decoding(work, runtime, sources, plan)?.attempt(&nameless(part), &work.result).scan(each)
+    Shards::decoding(work, runtime, sources, plan)?.attempt(&nameless(part)).scan(each)
 }
 
 /// A shard of no plan.
