@@ -86,6 +86,11 @@ impl Fault {
         }
     }
 
+    /// Whether it meets the other shards of a plan too: a stop, a store that is away, a changed input.
+    pub(crate) fn stops_all(&self) -> bool {
+        matches!(self.exit, Exit::Stopped | Exit::Storage | Exit::Changed)
+    }
+
     /// The same fault, saying besides what followed from it.
     pub(crate) fn noting(self, consequence: &Self) -> Self {
         Self { message: format!("{} ({consequence})", self.message), ..self }

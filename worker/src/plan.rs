@@ -51,7 +51,7 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The archive as it was listed.
     pub(crate) listing: Listing,
-    /// Its objects, and where their member lists lie.
+    /// Its objects, and where their member lists lie, until whoever computes shards takes them.
     pub(crate) sources: Sources,
     /// What its work will take.
     pub(crate) estimate: Estimate,

@@ -84,13 +84,15 @@ fn once(
     work: &Work,
     runtime: &Handle,
     ask: &Ask,
-    planned: Planned,
+    mut planned: Planned,
     watch: &dyn Watch,
     may_split: bool,
 ) -> Result<Option<Ran>, Fault> {
     watch.planned(&planned);
-    let Planned { plan, sources, .. } = &planned;
-    let Computed { failed, split, .. } = shards(work, runtime, plan, sources, plan.stale().collect(), watch)?;
+    // Nobody needs them behind the shards, and of many objects they are large.
+    let (sources, plan) = (std::mem::take(&mut planned.sources), &planned.plan);
+    let Computed { failed, split, .. } = shards(work, runtime, plan, &sources, plan.stale().collect(), watch)?;
+    drop(sources);
     watch.computed();
     work.stop.check()?;
     if split > 0 && may_split {
@@ -107,3 +109,6 @@ fn once(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

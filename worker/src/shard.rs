@@ -35,7 +35,7 @@ use gather::Tools;
 use lists::Lists;
 use pipeline::plan::{Part, Shard, sight};
 use room::Room;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use table::layout;
 use table::ledger::Failure;
@@ -102,7 +102,6 @@ impl<'a> Shards<'a> {
             seen: &|_, _| (),
             robots: AtomicUsize::new(0),
             wasted_bytes: AtomicU64::new(0),
-            given_up: AtomicBool::new(false),
         }
     }
 

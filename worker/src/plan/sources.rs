@@ -24,7 +24,7 @@ use table::members::{MembersReader, MembersWriter, Robots, Wanted};
 use table::sources::{Patterns, SourceObject, read_sources, write_sources};
 
 /// The objects of one source version, where their member lists lie, and the lists in short.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
     /// By key.
     pub(crate) objects: Vec<Object>,

@@ -7,7 +7,7 @@
 //! ```
 
 use super::Watch;
-use crate::fault::{Exit, Fault};
+use crate::fault::Fault;
 use crate::plan::Sources;
 use crate::shard::{Series, Shards, Shown, write_failure};
 use crate::split::split;
@@ -47,7 +47,7 @@ pub(crate) fn shards(
     let shards = Shards::new(work, runtime, sources)?;
     let mut tally = Tally { work, runtime, plan, hash: plan.hash(), computed: Computed::default() };
     let seen = |members, bytes| watch.passed(members, bytes);
-    shards.series(&in_order, &seen, |series| tally.count(series, &indices))?;
+    shards.series(&in_order, &seen, |series| tally.compute(series, &indices))?;
     Ok(tally.computed)
 }
 
@@ -66,7 +66,7 @@ struct Closing {
     report: JoinHandle<Result<Report, Fault>>,
 }
 
-/// Counts what becomes of the shards of a plan.
+/// Computes the shards of a plan and counts what becomes of them.
 struct Tally<'a> {
     work: &'a Work,
     runtime: &'a Handle,
@@ -78,7 +78,7 @@ struct Tally<'a> {
 
 impl Tally<'_> {
     /// Computes the shards of those indices, whose series this is.
-    fn count(&mut self, series: &mut Series<'_>, indices: &[usize]) -> Result<(), Fault> {
+    fn compute(&mut self, series: &mut Series<'_>, indices: &[usize]) -> Result<(), Fault> {
         let mut closing: Option<Closing> = None;
         for &index in indices {
             let said_in = error_span!("shard", shard = index, key = self.plan.shards[index].key);
@@ -127,7 +127,7 @@ impl Tally<'_> {
     /// Writes down why a shard failed; an error where that stops the others too.
     fn failed(&mut self, shard: &Computing, fault: Fault) -> Result<(), Fault> {
         let _said_in = shard.said_in.enter();
-        if matches!(fault.exit(), Exit::Stopped | Exit::Storage | Exit::Changed) {
+        if fault.stops_all() {
             return Err(fault);
         }
         let one = &self.plan.shards[shard.index];

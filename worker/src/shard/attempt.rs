@@ -20,7 +20,7 @@ use engine::decode::{Decoded, Plan as DecodePlan};
 use pipeline::plan::{Role, Shard};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use table::part::PartWriter;
@@ -51,8 +51,6 @@ pub(super) struct Attempt<'a> {
     pub(super) robots: AtomicUsize,
     /// Bytes that its chunks read for nothing so far.
     pub(super) wasted_bytes: AtomicU64,
-    /// Whether nobody wants the rest.
-    pub(super) given_up: AtomicBool,
 }
 
 impl<'a> Attempt<'a> {
@@ -84,16 +82,6 @@ impl<'a> Attempt<'a> {
             tools: self.tools,
             wasted_bytes: &self.wasted_bytes,
         }
-    }
-
-    /// Says that nobody wants the rest.
-    pub(super) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
-    }
-
-    /// Errors where somebody has said so.
-    pub(super) fn check_goes_on(&self) -> Result<(), Fault> {
-        if self.given_up.load(Ordering::Relaxed) { Err(Fault::broken("the shard was given up")) } else { Ok(()) }
     }
 
     /// How many robots it met.

@@ -4,20 +4,22 @@
 //! one thread    gathers   shard 0: chunk 0, chunk 1 │ shard 1: chunk 0, …
 //! the other     finishes           shard 0: chunk 0, chunk 1 │ shard 1: chunk 0, …
 //! ```
-//! The two meet at every chunk: no more than one is gathered ahead of the one that is finished.
+//! No more than one chunk is gathered ahead of the one that is finished: the two meet at every chunk, and a shard that is begun
+//! waits for its turn with its first one.
 
 use super::attempt::Attempt;
 use super::carry::{Carry, Turn};
 use super::clock::Clock;
 use super::gather::Gathered;
 use super::lists::{Ahead, Lists, Passed};
-use super::{Output, Shards, Shown};
+use super::{Shards, Shown};
 use crate::fault::Fault;
 use pipeline::plan::Shard;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use table::report::Report;
+use tracing::error_span;
 
 /// Share of the memory budget that observations kept for the shards to come may take.
 const CARRIED_SHARE: u64 = 8;
@@ -25,49 +27,33 @@ const CARRIED_SHARE: u64 = 8;
 /// Is told of each chunk's own members and their stored bytes.
 pub(crate) type Seen<'a> = dyn Fn(u64, u64) + Sync + 'a;
 
-/// What whoever gathers says of the shard at hand.
-enum Word<'s> {
+/// What becomes of the next shard.
+enum Turned<'s> {
     /// Its report is there.
     There(Box<Report>),
-    /// It is computed.
-    Begun(Arc<Attempt<'s>>),
-    /// Some of its robots.
-    Chunk(Gathered<'s>),
-    /// That was all, or what it failed of.
-    End(Result<(), Fault>),
+    /// Nobody knows whether it is.
+    Unknown(Fault),
+    /// It is gathered.
+    Begun(Begun<'s>),
 }
 
-/// Shards whose turn is to come.
-pub(crate) struct Series<'s> {
-    words: Receiver<Word<'s>>,
-    robots: usize,
+/// A shard that is gathered.
+struct Begun<'s> {
+    attempt: Arc<Attempt<'s>>,
+    /// Its robots. Whoever gathers them gives up when nobody listens.
+    chunks: Receiver<Gathered<'s>>,
+    /// What came of gathering them.
+    end: Receiver<Result<(), Fault>>,
 }
 
-impl<'s> Series<'s> {
-    /// Computes the next shard, unless its report is there. Blocks: call it outside the runtime's threads.
-    pub(crate) fn next(&mut self) -> Result<Shown, Fault> {
-        self.robots = 0;
-        match self.hear() {
-            Word::There(report) => Ok(Shown::Before(report)),
-            Word::Begun(attempt) => {
-                let finished = self.finished(&attempt);
-                self.robots = attempt.robots_met();
-                finished
-            }
-            Word::End(Err(fault)) => Err(fault),
-            Word::End(Ok(())) | Word::Chunk(_) => Err(Fault::broken("a shard has chunks before it began")),
-        }
-    }
-
-    /// Robots of the shard that was computed last.
-    pub(crate) fn robots(&self) -> usize {
-        self.robots
-    }
-
-    /// A shard with all of its chunks. Where one fails, nothing is left of the others, and the rest has passed.
-    fn finished(&self, attempt: &Attempt<'_>) -> Result<Shown, Fault> {
-        let mut output = attempt.output().inspect_err(|_| self.skip(attempt))?;
-        match self.chunks(attempt, &mut output) {
+impl Begun<'_> {
+    /// The shard with all of its chunks. Where one fails, nothing is left of the others.
+    fn finish(self) -> Result<Shown, Fault> {
+        let Self { attempt, chunks, end } = self;
+        let mut output = attempt.output()?;
+        let finished = chunks.iter().try_for_each(|gathered| attempt.finish(gathered, &mut output));
+        drop(chunks);
+        match finished.and(end.recv().unwrap_or_else(|_| Err(nobody_gathers()))) {
             Ok(()) => Ok(Shown::Now(Box::new(attempt.filled(output)))),
             Err(fault) => {
                 attempt.abandon(output);
@@ -75,26 +61,38 @@ impl<'s> Series<'s> {
             }
         }
     }
+}
 
-    fn chunks(&self, attempt: &Attempt<'_>, output: &mut Output) -> Result<(), Fault> {
-        loop {
-            match self.hear() {
-                Word::Chunk(gathered) => attempt.finish(gathered, output).inspect_err(|_| self.skip(attempt))?,
-                Word::End(ended) => return ended,
-                Word::There(_) | Word::Begun(_) => return Err(Fault::broken("a shard began inside another")),
+/// Shards whose turn is to come.
+pub(crate) struct Series<'s> {
+    turns: Receiver<Turned<'s>>,
+    robots: usize,
+}
+
+impl Series<'_> {
+    /// Computes the next shard, unless its report is there. Blocks: call it outside the runtime's threads.
+    pub(crate) fn next(&mut self) -> Result<Shown, Fault> {
+        self.robots = 0;
+        match self.turns.recv().map_err(|_| nobody_gathers())? {
+            Turned::There(report) => Ok(Shown::Before(report)),
+            Turned::Unknown(fault) => Err(fault),
+            Turned::Begun(begun) => {
+                let attempt = Arc::clone(&begun.attempt);
+                let finished = begun.finish();
+                self.robots = attempt.robots_met();
+                finished
             }
         }
     }
 
-    /// Lets pass what is still said of a shard that is given up.
-    fn skip(&self, attempt: &Attempt<'_>) {
-        attempt.give_up();
-        while !matches!(self.hear(), Word::End(_)) {}
+    /// Robots of the shard that was computed last.
+    pub(crate) fn robots(&self) -> usize {
+        self.robots
     }
+}
 
-    fn hear(&self) -> Word<'s> {
-        self.words.recv().unwrap_or_else(|_| Word::End(Err(Fault::broken("nobody gathers what is to be computed"))))
-    }
+fn nobody_gathers() -> Fault {
+    Fault::broken("the thread that gathers shards has ended early")
 }
 
 impl Shards<'_> {
@@ -107,11 +105,12 @@ impl Shards<'_> {
         compute: impl FnOnce(&mut Series<'s>) -> T,
     ) -> T {
         std::thread::scope(|scope| {
-            let (say, words) = sync_channel(0);
+            // One shard may be begun before the one before it has ended.
+            let (turn, turns) = sync_channel(1);
             let carry = Carry::new(self.work.effort.room_bytes() / CARRIED_SHARE);
-            let gathering = Gathering { by: self, shards, seen, carry, ahead: None, say };
+            let gathering = Gathering { by: self, shards, seen, carry, ahead: None, turn };
             scope.spawn(move || gathering.all());
-            compute(&mut Series { words, robots: 0 })
+            compute(&mut Series { turns, robots: 0 })
         })
     }
 }
@@ -124,33 +123,43 @@ struct Gathering<'s> {
     carry: Carry,
     /// The first pass over a shard's lists, made before its turn.
     ahead: Option<Ahead>,
-    say: SyncSender<Word<'s>>,
+    turn: SyncSender<Turned<'s>>,
 }
 
-/// Nobody listens any more.
-struct Gone;
+/// Whether the shards behind one that was gathered are.
+enum Go {
+    On,
+    /// Nobody listens any more, or a fault stops them too.
+    Home,
+}
 
 impl<'s> Gathering<'s> {
-    /// Gathers them, as long as somebody listens.
+    /// Gathers them, as long as there is a use for it.
     fn all(mut self) {
         for turn in 0..self.shards.len() {
-            if let Err(Gone) = self.one(turn) {
+            let _said_in = error_span!("shard", key = self.shards[turn].key).entered();
+            if let Go::Home = self.one(turn) {
                 return;
             }
             self.carry.end_turn();
         }
     }
 
-    fn one(&mut self, turn: Turn) -> Result<(), Gone> {
-        match self.by.report(self.shards[turn]) {
+    fn one(&mut self, turn: Turn) -> Go {
+        let shard = self.shards[turn];
+        match self.by.work.stop.check().and_then(|()| self.by.report(shard)) {
             Ok(None) => self.anew(turn),
-            Ok(Some(report)) => self.say(Word::There(Box::new(report))),
-            Err(fault) => self.say(Word::End(Err(fault))),
+            Ok(Some(report)) => self.say(Turned::There(Box::new(report))),
+            Err(fault) if fault.stops_all() => {
+                self.say(Turned::Unknown(fault));
+                Go::Home
+            }
+            Err(fault) => self.say(Turned::Unknown(fault)),
         }
     }
 
     /// Gathers a shard that has no report, and makes the first pass for the next one meanwhile.
-    fn anew(&mut self, turn: Turn) -> Result<(), Gone> {
+    fn anew(&mut self, turn: Turn) -> Go {
         let shard = self.shards[turn];
         let (passed, clock) = match self.ahead.take().filter(|ahead| ahead.part == shard.part) {
             Some(Ahead { passed, clock, .. }) => (Some(passed), clock),
@@ -159,26 +168,36 @@ impl<'s> Gathering<'s> {
         let attempt =
             Attempt { lists: self.lists(turn), seen: self.seen, clock: Arc::new(clock), ..self.by.attempt(shard) };
         let attempt = Arc::new(attempt);
-        self.say(Word::Begun(Arc::clone(&attempt)))?;
+        let (give, chunks) = sync_channel(0);
+        let (say_end, end) = sync_channel(1);
+        let begun = Begun { attempt: Arc::clone(&attempt), chunks, end };
+        if let Go::Home = self.say(Turned::Begun(begun)) {
+            return Go::Home;
+        }
         let next = (turn + 1 < self.shards.len()).then(|| self.lists(turn + 1));
         std::thread::scope(|scope| {
             let ahead = next.map(|next| scope.spawn(move || Ahead::of(&next)));
-            let gathered = self.gathered(&attempt, passed);
-            let said = self.say(Word::End(gathered));
+            let gathered = self.gathered(&attempt, passed, &give);
+            // Those were all.
+            drop(give);
+            let go = if gathered.as_ref().is_err_and(Fault::stops_all) { Go::Home } else { Go::On };
+            // Whoever does not listen has a fault of its own.
+            let _ = say_end.send(gathered);
             // Where it panicked, the next shard makes the pass itself.
             self.ahead = ahead.and_then(|ahead| ahead.join().ok());
-            said
+            go
         })
     }
 
-    fn gathered(&mut self, attempt: &Attempt<'s>, passed: Option<Result<Passed, Fault>>) -> Result<(), Fault> {
-        let (carry, say) = (&mut self.carry, &self.say);
-        let mut give = |gathered| {
-            let gone = |_| Fault::broken("nobody computes what was gathered");
-            attempt.check_goes_on()?;
-            say.send(Word::Chunk(gathered)).map_err(gone)
-        };
-        let gather = || attempt.gather_chunks(carry, passed, &mut give);
+    fn gathered(
+        &mut self,
+        attempt: &Attempt<'s>,
+        passed: Option<Result<Passed, Fault>>,
+        give: &SyncSender<Gathered<'s>>,
+    ) -> Result<(), Fault> {
+        let gone = |_| Fault::broken("nobody computes what was gathered");
+        let mut give = |gathered| give.send(gathered).map_err(gone);
+        let gather = || attempt.gather_chunks(&mut self.carry, passed, &mut give);
         let panicked = |_| Err(Fault::broken("a thread that gathered a chunk panicked"));
         catch_unwind(AssertUnwindSafe(gather)).unwrap_or_else(panicked)
     }
@@ -189,7 +208,7 @@ impl<'s> Gathering<'s> {
         self.by.lists(self.shards[turn].part, (turn + 1..).zip(later))
     }
 
-    fn say(&self, word: Word<'s>) -> Result<(), Gone> {
-        self.say.send(word).map_err(|_| Gone)
+    fn say(&self, turned: Turned<'s>) -> Go {
+        if self.turn.send(turned).is_ok() { Go::On } else { Go::Home }
     }
 }

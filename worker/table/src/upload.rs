@@ -50,7 +50,7 @@ pub(crate) struct Layout {
     pub(crate) name: &'static str,
     /// Text columns whose values hardly repeat: a dictionary would only cost.
     pub(crate) unique: &'static [&'static str],
-    /// Columns of sizes, places and checksums, that their encoding makes as small as they get: zstd would only cost.
+    /// Columns that their encoding makes about as small as they get: zstd would only cost.
     pub(crate) dense: &'static [&'static str],
 }
 

@@ -5,8 +5,8 @@ use arrow::array::RecordBatch;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The chunks of a list.
-type Chunks = Arc<[RecordBatch]>;
+/// What a list takes beside its chunks, about: its name and its place.
+const LIST_BYTES: usize = 200;
 
 /// Lists by the state of their object, as long as there is room.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub(super) struct Kept {
 
 #[derive(Debug)]
 struct Held {
-    lists: HashMap<String, Chunks>,
+    /// With the bytes that each takes.
+    lists: HashMap<String, (Arc<[RecordBatch]>, usize)>,
     bytes_left: usize,
 }
 
@@ -27,8 +28,8 @@ impl Kept {
     }
 
     /// A list, if it is here.
-    pub(super) fn get(&self, content_id: &str) -> Option<Chunks> {
-        self.with(|held| held.lists.get(content_id).map(Arc::clone))
+    pub(super) fn get(&self, content_id: &str) -> Option<Arc<[RecordBatch]>> {
+        self.with(|held| held.lists.get(content_id).map(|(list, _)| Arc::clone(list)))
     }
 
     /// Takes room for so many bytes, if there is.
@@ -47,13 +48,14 @@ pub(super) struct Keeping {
     kept: Arc<Kept>,
     chunks: Vec<RecordBatch>,
     bytes: usize,
-    /// Whether there was room for all of it.
+    /// Whether there was room for all of it so far.
     fits: bool,
 }
 
 impl Keeping {
     pub(super) fn new(kept: &Arc<Kept>) -> Self {
-        Self { kept: Arc::clone(kept), chunks: Vec::new(), bytes: 0, fits: true }
+        let fits = kept.take(LIST_BYTES);
+        Self { kept: Arc::clone(kept), chunks: Vec::new(), bytes: if fits { LIST_BYTES } else { 0 }, fits }
     }
 
     /// Adds its next members.
@@ -75,10 +77,9 @@ impl Keeping {
         if !self.fits {
             return;
         }
-        let (chunks, bytes) = (std::mem::take(&mut self.chunks), std::mem::take(&mut self.bytes));
-        let before = self.kept.with(|held| held.lists.insert(content_id.to_owned(), chunks.into()));
-        // One that was written twice has equal chunks.
-        if before.is_some() {
+        let list = (std::mem::take(&mut self.chunks).into(), std::mem::take(&mut self.bytes));
+        // The room of one that was written before is given back.
+        if let Some((_, bytes)) = self.kept.with(|held| held.lists.insert(content_id.to_owned(), list)) {
             self.bytes = bytes;
         }
     }
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn a_list_is_kept_whole_or_not_at_all_and_gives_its_room_back() {
         let (rows, bytes) = (2_500, chunk(2_500).get_array_memory_size());
-        let kept = Arc::new(Kept::new(2 * bytes));
+        let kept = Arc::new(Kept::new(2 * bytes + 2 * LIST_BYTES));
         let write = |name: &str, chunks: usize| {
             let mut keeping = Keeping::new(&kept);
             (0..chunks).for_each(|_| keeping.add(&chunk(rows)));
@@ -125,18 +126,20 @@ mod tests {
         assert!(kept.get("one more").is_none());
         write("none", 0);
         assert!(kept.get("none").unwrap().is_empty());
+        write("none, and no room", 0);
+        assert!(kept.get("none, and no room").is_none());
     }
 
     #[test]
     fn a_list_that_is_written_again_takes_no_more_room() {
-        let bytes = chunk(10).get_array_memory_size();
-        let kept = Arc::new(Kept::new(2 * bytes));
-        for _ in 0..3 {
+        let bytes = |rows| LIST_BYTES + chunk(rows).get_array_memory_size();
+        let kept = Arc::new(Kept::new(bytes(10) + bytes(500)));
+        for rows in [10, 500, 10, 10] {
             let mut keeping = Keeping::new(&kept);
-            keeping.add(&chunk(10));
+            keeping.add(&chunk(rows));
             keeping.keep("again");
         }
         assert_eq!(kept.get("again").unwrap().len(), 1);
-        assert_eq!(kept.with(|held| held.bytes_left), bytes);
+        assert_eq!(kept.with(|held| held.bytes_left), bytes(500));
     }
 }
