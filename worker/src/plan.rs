@@ -5,6 +5,7 @@
 //! ```
 
 mod before;
+mod cells;
 mod changes;
 mod draft;
 mod reports;

@@ -4,23 +4,22 @@
 //! read that. A plain object is its own only member and needs no list. An object whose directory is torn is one member that
 //! cannot be read: it goes to quarantine where its rows would have been.
 
+use super::cells::{Strangers, cells};
 use crate::fault::Fault;
 use crate::work::Work;
-use archive::error::ArchiveError;
 use archive::listing::Listing;
-use archive::members::{Members, content_id};
-use archive::refusal::TORN_OBJECT;
+use archive::members::Members;
 use archive::store::Object;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use pipeline::archive::Archive;
-use pipeline::member::{Member, Packing, Stamp};
+use pipeline::member::Member;
 use pipeline::pipeline::RobotFilter;
-use pipeline::plan::{Bucket, Cell, Cells, Plan, digest, robot_hash, robots_known};
+use pipeline::plan::{Bucket, Cell, Plan, digest, robot_hash, robots_known};
 use pipeline::time::Span;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use table::layout;
-use table::members::{MembersReader, MembersWriter, Robots, Wanted};
+use table::members::{MembersReader, Robots, Wanted};
 use table::sources::{Patterns, SourceObject, read_sources, write_sources};
 
 /// The objects of one source version, where their member lists lie, and the lists in short.
@@ -52,9 +51,11 @@ pub(crate) async fn ensure(work: &Work, listing: &Listing, before: Option<&str>)
         None => Vec::new(),
     };
     let known: HashMap<&str, &SourceObject> = known.iter().map(|line| (line.content_id.as_str(), line)).collect();
-    let lines =
-        stream::iter(listing.objects.iter().enumerate()).map(|(index, object)| line(work, &known, index, object));
+    let strangers = Mutex::default();
+    let lines = stream::iter(listing.objects.iter().enumerate())
+        .map(|(index, object)| line(work, (&known, &strangers), index, object));
     let lines: Vec<SourceObject> = lines.buffered(work.source.reading().parallel).try_collect().await?;
+    strangers.into_inner().unwrap_or_else(PoisonError::into_inner).warn();
     write_sources(work.result.as_ref(), &sources_name(archive, version), &lines).await?;
     Ok(sources(lines))
 }
@@ -62,7 +63,7 @@ pub(crate) async fn ensure(work: &Work, listing: &Listing, before: Option<&str>)
 /// The line of an object: what is known of its state, else what its members say.
 async fn line(
     work: &Work,
-    known: &HashMap<&str, &SourceObject>,
+    (known, strangers): (&HashMap<&str, &SourceObject>, &Mutex<Strangers>),
     index: usize,
     object: &Object,
 ) -> Result<SourceObject, Fault> {
@@ -72,7 +73,7 @@ async fn line(
         return Ok((*same).clone());
     }
     let index = u32::try_from(index).map_err(|_| Fault::request("the archive has over 4 billion objects"))?;
-    let cells = cells(work, &list, index, object).await?;
+    let cells = cells(work, (&list, strangers), index, object).await?;
     Ok(SourceObject {
         key: object.key.clone(),
         bytes: object.bytes,
@@ -119,100 +120,6 @@ fn list_name(archive: &Archive, object: &Object) -> String {
 
 fn sources_name(archive: &Archive, version: &str) -> String {
     Patterns::of(archive).sources_name(version)
-}
-
-/// An object's members in short. Walks a container's directory into its list, unless it is there.
-async fn cells(work: &Work, list: &str, index: u32, object: &Object) -> Result<Vec<Cell>, Fault> {
-    let mut short = Short { object, cells: Cells::default() };
-    if work.pipeline().archive.members.is_none() {
-        let mut members = Members::open(Arc::clone(&work.source), &work.pipeline().archive, index, object).await?;
-        short.add(&members.next().await?.unwrap_or_default());
-        return Ok(short.cells.finish());
-    }
-    if let Some(mut known) = work.lists.open(list, index, Wanted::default()).await? {
-        while let Some(members) = known.next().await? {
-            short.add(&members);
-        }
-        return Ok(short.cells.finish());
-    }
-    let mut writer = work.lists.create(list).await?;
-    match walk(work, index, &mut short, &mut writer).await {
-        Ok(()) => writer.finish().await?,
-        Err(Walking::Torn(error)) => {
-            tracing::warn!(%error, "an object cannot be read; it goes to quarantine");
-            writer.abort().await?;
-            let members = [torn(&work.pipeline().archive, index, object)];
-            short = Short { object, cells: Cells::default() };
-            short.add(&members);
-            let mut writer = work.lists.create(list).await?;
-            writer.write(members.into()).await?;
-            writer.finish().await?;
-        }
-        Err(Walking::Failed(fault)) => {
-            writer.abort().await?;
-            return Err(fault);
-        }
-    }
-    Ok(short.cells.finish())
-}
-
-/// An object's members in short, while they pass by.
-struct Short<'a> {
-    object: &'a Object,
-    cells: Cells,
-}
-
-impl Short<'_> {
-    fn add(&mut self, members: &[Member]) {
-        members.iter().for_each(|member| self.cells.add(member, &content_id(member, self.object)));
-    }
-}
-
-/// Why a walk ended early.
-enum Walking {
-    /// The object's own bytes are bad.
-    Torn(ArchiveError),
-    /// Anything else.
-    Failed(Fault),
-}
-
-async fn walk(work: &Work, index: u32, short: &mut Short<'_>, writer: &mut MembersWriter) -> Result<(), Walking> {
-    let sort =
-        |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
-    let (source, object) = (Arc::clone(&work.source), short.object);
-    let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
-    while let Some(chunk) = members.next().await.map_err(sort)? {
-        work.stop.check().map_err(Walking::Failed)?;
-        short.add(&chunk);
-        writer.write(chunk).await.map_err(|error| Walking::Failed(error.into()))?;
-    }
-    if members.tally.ignored > 0 {
-        let (ignored, examples) = (members.tally.ignored, members.tally.ignored_examples.join(", "));
-        tracing::warn!(object = object.key, ignored, examples, "members do not match the archive's `members`");
-    }
-    Ok(())
-}
-
-/// The one member of an object that cannot be opened: its name says nothing, its object's key may say the time. Where it
-/// does not, the epoch stands for it: a member without a stamp would make one span of the whole archive, and each shard
-/// would count it.
-fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
-    let captures = archive.objects.matches(&object.key);
-    Member {
-        object: index,
-        position: 0,
-        name: String::new(),
-        robot: None,
-        stamp: match captures.map(|captures| captures.stamp()) {
-            None | Some(Stamp::Absent) => Stamp::At(0),
-            Some(stamp) => stamp,
-        },
-        offset: 0,
-        stored_bytes: 0,
-        unpacked_bytes: 0,
-        crc32: None,
-        packing: Packing::Unsupported(TORN_OBJECT),
-    }
 }
 
 /// The members of one object that are stamped in a span, all held; none where its list is gone.

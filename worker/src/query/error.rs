@@ -67,9 +67,13 @@ fn of_schema(error: &SchemaError) -> String {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let known: Vec<&str> = valid_fields.iter().map(Column::name).collect();
-            let remedy = suggest(&field.name, known.iter().copied());
-            let remedy = if remedy.starts_with("did") { format!("{remedy} ") } else { String::new() };
-            format!("there is no column {}; {remedy}The columns are {}", field.quoted_flat_name(), known.join(", "))
+            let joined = known.iter().find(|known| known.strip_suffix(&field.name).is_some_and(|of| of.ends_with('_')));
+            let meant = match (suggest(&field.name, known.iter().copied()), joined) {
+                (meant, _) if meant.starts_with("did") => format!("{meant} The"),
+                (_, Some(joined)) => format!("did you mean {joined}? The"),
+                _ => "the".to_owned(),
+            };
+            format!("there is no column {}; {meant} columns are {}", field.quoted_flat_name(), known.join(", "))
         }
         error => error.to_string(),
     }
@@ -94,10 +98,14 @@ mod tests {
 
     #[test]
     fn a_column_that_is_not_there_is_told_with_those_that_are() {
-        let known = ["robot", "time", "speed"].map(|name| Column::new(Some("pose"), name));
-        let error =
-            SchemaError::FieldNotFound { field: Box::new(Column::from_name("spede")), valid_fields: known.to_vec() };
-        let said = fault_of(DataFusionError::SchemaError(Box::new(error), Box::new(None))).to_string();
-        assert_eq!(said, "there is no column spede; did you mean speed? The columns are robot, time, speed");
+        let said = |name: &str| {
+            let valid_fields = ["robot", "speed", "drive_current"].map(|name| Column::new(Some("pose"), name)).to_vec();
+            let error = SchemaError::FieldNotFound { field: Box::new(Column::from_name(name)), valid_fields };
+            fault_of(DataFusionError::SchemaError(Box::new(error), Box::new(None))).to_string()
+        };
+        let columns = "columns are robot, speed, drive_current";
+        assert_eq!(said("spede"), format!("there is no column spede; did you mean speed? The {columns}"));
+        assert_eq!(said("current"), format!("there is no column current; did you mean drive_current? The {columns}"));
+        assert_eq!(said("w"), format!("there is no column w; the {columns}"));
     }
 }
