@@ -9,7 +9,7 @@ use archive::store::Object;
 use pipeline::archive::Archive;
 use pipeline::member::{Member, Packing, Stamp};
 use pipeline::plan::{Cell, Cells};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::members::{MembersWriter, Wanted};
 
 /// Names of members that do not belong to the archive, kept to be shown.
@@ -22,7 +22,7 @@ pub(super) async fn cells(
     index: u32,
     object: &Object,
 ) -> Result<Vec<Cell>, Fault> {
-    let mut short = Short { object, cells: Cells::default() };
+    let mut short = Short::of(object);
     if work.pipeline().archive.members.is_none() {
         let mut members = Members::open(Arc::clone(&work.source), &work.pipeline().archive, index, object).await?;
         short.add(&members.next().await?.unwrap_or_default());
@@ -34,40 +34,66 @@ pub(super) async fn cells(
         }
         return Ok(short.cells.finish());
     }
-    let mut writer = work.lists.create(list).await?;
-    match walk(work, index, &mut short, &mut writer).await {
+    let mut noting = Noting::begin(work, list, object).await?;
+    match walk(work, index, object, &mut noting.writer).await {
         Ok(tally) => {
-            strangers.lock().unwrap_or_else(PoisonError::into_inner).add(object, &tally);
-            writer.finish().await?;
+            lock(strangers).add(object, &tally);
+            noting.finish().await
         }
         Err(Walking::Torn(error)) => {
             tracing::warn!(%error, "an object cannot be read; it goes to quarantine");
-            writer.abort().await?;
-            let members = [torn(&work.pipeline().archive, index, object)];
-            short = Short { object, cells: Cells::default() };
-            short.add(&members);
-            let mut writer = work.lists.create(list).await?;
-            writer.write(members.into()).await?;
-            writer.finish().await?;
+            noting.writer.abort().await?;
+            let mut noting = Noting::begin(work, list, object).await?;
+            noting.writer.write(vec![torn(&work.pipeline().archive, index, object)]).await?;
+            noting.finish().await
         }
         Err(Walking::Failed(fault)) => {
-            writer.abort().await?;
-            return Err(fault);
+            noting.writer.abort().await?;
+            Err(fault)
         }
     }
-    Ok(short.cells.finish())
+}
+
+/// The list of an object and what is in it in short, while its members are found.
+struct Noting {
+    writer: MembersWriter,
+    short: Arc<Mutex<Short>>,
+}
+
+impl Noting {
+    /// Notes nothing yet. Finding members takes longer than encoding them, so cells are counted where they are encoded.
+    async fn begin(work: &Work, list: &str, object: &Object) -> Result<Self, Fault> {
+        let short = Arc::new(Mutex::new(Short::of(object)));
+        let counted = Arc::clone(&short);
+        let writer = work.lists.create(list, Box::new(move |members| lock(&counted).add(members))).await?;
+        Ok(Self { writer, short })
+    }
+
+    /// All were found.
+    async fn finish(self) -> Result<Vec<Cell>, Fault> {
+        self.writer.finish().await?;
+        Ok(std::mem::take(&mut lock(&self.short).cells).finish())
+    }
 }
 
 /// An object's members in short, while they pass by.
-struct Short<'a> {
-    object: &'a Object,
+struct Short {
+    object: Object,
     cells: Cells,
 }
 
-impl Short<'_> {
-    fn add(&mut self, members: &[Member]) {
-        members.iter().for_each(|member| self.cells.add(member, &content_id(member, self.object)));
+impl Short {
+    fn of(object: &Object) -> Self {
+        Self { object: object.clone(), cells: Cells::default() }
     }
+
+    fn add(&mut self, members: &[Member]) {
+        members.iter().for_each(|member| self.cells.add(member, &content_id(member, &self.object)));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Members that the archive's `members` does not match, of all objects that are walked.
@@ -104,14 +130,13 @@ enum Walking {
     Failed(Fault),
 }
 
-async fn walk(work: &Work, index: u32, short: &mut Short<'_>, writer: &mut MembersWriter) -> Result<Tally, Walking> {
+async fn walk(work: &Work, index: u32, object: &Object, writer: &mut MembersWriter) -> Result<Tally, Walking> {
     let sort =
         |error: ArchiveError| if error.is_bad_data() { Walking::Torn(error) } else { Walking::Failed(error.into()) };
-    let (source, object) = (Arc::clone(&work.source), short.object);
-    let mut members = Members::open(source, &work.pipeline().archive, index, object).await.map_err(sort)?;
+    let mut members =
+        Members::open(Arc::clone(&work.source), &work.pipeline().archive, index, object).await.map_err(sort)?;
     while let Some(chunk) = members.next().await.map_err(sort)? {
         work.stop.check().map_err(Walking::Failed)?;
-        short.add(&chunk);
         writer.write(chunk).await.map_err(|error| Walking::Failed(error.into()))?;
     }
     Ok(members.tally)

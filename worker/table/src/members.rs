@@ -84,6 +84,9 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
+/// Looks at members, in archive order.
+pub type Beside = Box<dyn FnMut(&[Member]) + Send>;
+
 /// The lists of one store.
 #[derive(Debug, Clone)]
 pub struct MemberLists {
@@ -97,13 +100,14 @@ impl MemberLists {
         Self { store, kept: Arc::new(Kept::new(kept_bytes)) }
     }
 
-    /// Begins the list of the state `content_id`. Writing one that is there again replaces it by equal bytes.
-    pub async fn create(&self, content_id: &str) -> Result<MembersWriter, TableError> {
+    /// Begins the list of the state `content_id`. Writing one that is there again replaces it by equal bytes. `beside` is shown
+    /// its members on the thread that encodes them.
+    pub async fn create(&self, content_id: &str, beside: Beside) -> Result<MembersWriter, TableError> {
         let key = layout::members(content_id);
         let file = ParquetUpload::create(self.store.as_ref(), &key, &SCHEMA, &LAYOUT).await?;
         let file = file.in_groups_of(GROUP_MEMBERS);
         let (groups, keeping) = (GroupsWriter::new(GROUP_MEMBERS), Keeping::new(&self.kept));
-        let mut encoding = Encoding { key: key.clone(), file, groups, keeping };
+        let mut encoding = Encoding { key: key.clone(), file, groups, keeping, beside };
         let (chunks, mut ready) = channel::<Vec<Member>>(CHUNKS_BEHIND);
         let file = tokio::spawn(async move {
             while let Some(members) = ready.recv().await {
@@ -209,10 +213,12 @@ struct Encoding {
     file: ParquetUpload,
     groups: GroupsWriter,
     keeping: Keeping,
+    beside: Beside,
 }
 
 impl Encoding {
     async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
+        (self.beside)(members);
         members.iter().for_each(|member| self.groups.add(member));
         let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
         self.keeping.add(&batch);
@@ -573,7 +579,7 @@ mod tests {
     /// Writes a list, and gives those that read it: from memory, and by decoding it.
     async fn write(store: &Arc<dyn Store>, members: &[Member], chunk: usize) -> [MemberLists; 2] {
         let kept = MemberLists::of(Arc::clone(store), usize::MAX);
-        let mut writer = kept.create("c").await.unwrap();
+        let mut writer = kept.create("c", Box::new(|_| ())).await.unwrap();
         for members in members.chunks(chunk) {
             writer.write(members.to_vec()).await.unwrap();
         }
