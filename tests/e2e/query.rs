@@ -189,7 +189,7 @@ fn what_cannot_be_asked_says_what_can() {
     for (sql, said) in [
         ("SELECT * FROM sped", "did you mean speed?"),
         ("SELECT * FROM other.speed", "there is no table other.speed"),
-        ("SELECT w FROM speed", "there is no column w; the columns are robot, time, known, v, object, member, record"),
+        ("SELECT w FROM speed", "did you mean v? The columns are robot, time, known, v, object, member, record"),
         ("SELECT * FROM result.small", "no table is there yet"),
         ("SELECT * FROM nearest_join(speed, sped, tolerance => '1s')", "did you mean speed?"),
         ("SELECT 1; SELECT 2", "ask one at a time"),

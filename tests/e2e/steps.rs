@@ -157,6 +157,8 @@ fn a_table_with_rows_is_not_emptied_by_a_pattern_that_matches_nothing() {
     program::run(&file).expect(0);
     place.words(&change(SMALL, "{date}.zip", "{date}.zap"));
     program::run(&file).expect(2).says("no object matches");
+    place.words(&change(SMALL, "{robot}/{millis}.json*", "{robot}-{millis}.json*"));
+    program::run(&file).expect(2).says("no member of 2024-05-01.zip matches").says("mend `members`");
     place.words(SMALL);
     program::run(&file).expect(0).says("nothing changed");
     assert_eq!((place.versions().len(), rows(&place)), (1, 1));

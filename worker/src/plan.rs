@@ -83,6 +83,16 @@ async fn against(work: &Work, ask: &Ask, listing: Listing, base: Option<&TableSt
     };
     let range = narrower(work.pipeline().range, ask.range)?;
     let sources = sources::ensure(work, &listing, before.as_ref().map(|plan| plan.source.as_str())).await?;
+    if sources.is_empty() && !listing.objects.is_empty() {
+        let pattern = work.pipeline().archive.members.as_ref().map(|members| members.text.as_str());
+        let (source, pattern) = (&work.source, pattern.unwrap_or_default());
+        let of = match listing.objects.as_slice() {
+            [one] => one.key.clone(),
+            more => format!("{} objects", more.len()),
+        };
+        let what = format!("{source}: no member of {of} matches `members: {pattern}`");
+        refuse_to_empty(work, base, &what, "`members`")?;
+    }
     let (cut, drafted) = draft::draft(work, &sources, range, before.as_ref()).await?;
     let asked_by = (ask.recompute == Recompute::All).then_some(ask.run.as_str());
     let facts = Facts {
@@ -160,8 +170,7 @@ async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
     }
 }
 
-/// An archive without objects gives an empty table. A table that has rows is not emptied by what is most likely a wrong
-/// pattern or a folder that is not mounted.
+/// An archive without objects gives an empty table.
 fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) -> Result<(), Fault> {
     if !listing.objects.is_empty() {
         return Ok(());
@@ -173,18 +182,21 @@ fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) ->
         ignored => format!("{ignored} others are there, such as {}", listing.ignored_examples.join(", ")),
     };
     let what = format!("{}: no object matches `objects: {pattern}`; {there}", work.source);
-    match base.filter(|base| !base.files.is_empty()) {
-        None => tracing::warn!("{what}"),
-        Some(base) => {
-            let version = base.version;
-            return Err(Fault::request(format!(
-                "{what}. Version {version} of {} has rows, which this run would remove: mend `objects` or the store's url, or \
-                 write the result to another URL",
-                work.result
-            )));
-        }
-    }
-    Ok(())
+    refuse_to_empty(work, base, &what, "`objects` or the store's url")
+}
+
+/// A table that has rows is not emptied by what is most likely a wrong pattern or a folder that is not mounted. One that has none
+/// stays so, with a warning.
+fn refuse_to_empty(work: &Work, base: Option<&TableState>, what: &str, remedy: &str) -> Result<(), Fault> {
+    let Some(base) = base.filter(|base| !base.files.is_empty()) else {
+        tracing::warn!("{what}");
+        return Ok(());
+    };
+    let (version, result) = (base.version, &work.result);
+    Err(Fault::request(format!(
+        "{what}. Version {version} of {result} has rows, which this run would remove: mend {remedy}, or write the result to \
+         another URL"
+    )))
 }
 
 /// The hashes of members' robots where shards are cut by robot; a member that tells none is with the first of them. Neighbours

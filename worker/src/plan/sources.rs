@@ -36,6 +36,11 @@ impl Sources {
     pub(super) fn cells(&self) -> impl Iterator<Item = (&str, &[Cell])> {
         self.objects.iter().map(|object| object.key.as_str()).zip(self.cells.iter().map(Vec::as_slice))
     }
+
+    /// Whether there is no member in any of them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cells.iter().flatten().all(|cell| cell.members == 0)
+    }
 }
 
 /// Makes sure that each listed object has its member list, and writes the source version. `before` is the source version of the
