@@ -28,6 +28,8 @@ mod simulate;
 mod split;
 mod stop;
 mod summary;
+#[cfg(test)]
+mod testing;
 mod trace;
 mod words;
 mod work;

@@ -83,16 +83,7 @@ async fn against(work: &Work, ask: &Ask, listing: Listing, base: Option<&TableSt
     };
     let range = narrower(work.pipeline().range, ask.range)?;
     let sources = sources::ensure(work, &listing, before.as_ref().map(|plan| plan.source.as_str())).await?;
-    if sources.is_empty() && !listing.objects.is_empty() {
-        let pattern = work.pipeline().archive.members.as_ref().map(|members| members.text.as_str());
-        let (source, pattern) = (&work.source, pattern.unwrap_or_default());
-        let of = match listing.objects.as_slice() {
-            [one] => one.key.clone(),
-            more => format!("{} objects", more.len()),
-        };
-        let what = format!("{source}: no member of {of} matches `members: {pattern}`");
-        refuse_to_empty(work, base, &what, "`members`")?;
-    }
+    refuse_if_memberless(work, &listing, &sources, base)?;
     let (cut, drafted) = draft::draft(work, &sources, range, before.as_ref()).await?;
     let asked_by = (ask.recompute == Recompute::All).then_some(ask.run.as_str());
     let facts = Facts {
@@ -183,6 +174,23 @@ fn refuse_if_empty(work: &Work, listing: &Listing, base: Option<&TableState>) ->
     };
     let what = format!("{}: no object matches `objects: {pattern}`; {there}", work.source);
     refuse_to_empty(work, base, &what, "`objects` or the store's url")
+}
+
+/// Objects without a member give one too.
+fn refuse_if_memberless(
+    work: &Work,
+    listing: &Listing,
+    sources: &Sources,
+    base: Option<&TableState>,
+) -> Result<(), Fault> {
+    let Some(members) = work.pipeline().archive.members.as_ref().filter(|_| sources.is_empty()) else { return Ok(()) };
+    let of = match listing.objects.as_slice() {
+        [] => return Ok(()),
+        [one] => one.key.clone(),
+        more => format!("{} objects", more.len()),
+    };
+    let what = format!("{}: no member of {of} matches `members: {}`", work.source, members.text);
+    refuse_to_empty(work, base, &what, "`members`")
 }
 
 /// A table that has rows is not emptied by what is most likely a wrong pattern or a folder that is not mounted. One that has none

@@ -1,16 +1,13 @@
 //! What planning asks of stores: nothing of an object that is as it was.
 
-use super::{Ask, plan};
+use super::plan;
 use crate::run::{Unwatched, run};
 use crate::stop::Stop;
+use crate::testing::{ask, speeds};
 use crate::work::{Effort, Work};
 use archive::counting::{Counting, Counts};
 use archive::memory::MemoryStore;
 use archive::store::{Put, Store};
-use engine::compile::compile;
-use pipeline::check::check;
-use pipeline::read::Words;
-use pipeline::spec::Recompute;
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 use tokio::runtime::{Handle, Runtime};
@@ -23,38 +20,12 @@ const OBJECTS: u64 = 10_000;
 /// 2024-05-01T00:00:00Z.
 const START_MS: u64 = 1_714_521_600_000;
 
-const WORDS: &str = r#"
-apiVersion: fleetloom.dev/v1alpha1
-kind: Archive
-metadata: {name: many}
-spec:
-  store: {url: /archive/}
-  objects: "*.zip"
-  members: "{robot}/{millis}.json"
-  format: Json
-  robot: {capture: robot}
-  signals:
-  - {name: speed, at: "/speed[*]", times: [{name: event, field: /ts, unit: ms}], columns: [{name: v}]}
----
-apiVersion: fleetloom.dev/v1alpha1
-kind: Pipeline
-metadata: {name: many}
-spec:
-  archive: many
-  rows: {signal: speed}
-  result: {store: {url: /result/}}
-"#;
-
 /// A zip of one member, stamped `ms` after the start.
 fn object(ms: u64) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(format!("r1/{}.json", START_MS + ms), SimpleFileOptions::default()).unwrap();
     write!(zip, r#"{{"speed": [{{"ts": {}, "v": 1}}]}}"#, START_MS + ms).unwrap();
     zip.finish().unwrap().into_inner()
-}
-
-fn ask() -> Ask {
-    Ask { run: "r".to_owned(), range: None, recompute: Recompute::Stale, asked_ms: 0 }
 }
 
 /// A table of an archive of many objects, and what is asked of its two stores from now on.
@@ -66,7 +37,6 @@ struct Table {
 
 impl Table {
     fn published(runtime: &Handle) -> Self {
-        let checked = check(&Words::read(WORDS, None, Some("/"))).unwrap();
         let (source, result) = (MemoryStore::new(), MemoryStore::new());
         let (source, result): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(source), Arc::new(result));
         for n in 0..OBJECTS {
@@ -74,7 +44,7 @@ impl Table {
             runtime.block_on(source.put(&key, object(n * 1000).into(), Put::Always)).unwrap();
         }
         let (source, result) = (Counting::around(source), Counting::around(result));
-        let compiled = compile(&checked.pipelines[0]).unwrap();
+        let compiled = speeds("objects: \"*.zip\"\n  members: \"{robot}/{millis}.json\"");
         // What another process plans from is what was stored.
         let work = || {
             let (source, result) = (Arc::new(source.clone()), Arc::new(result.clone()));

@@ -6,13 +6,14 @@
 use super::carry::Carry;
 use super::chunk::Pick;
 use super::gather::Gathered;
+use super::scan::nameless;
 use super::{Attempt, DecodePlan, Shards};
 use crate::fault::Fault;
 use crate::plan::Sources;
 use crate::work::Work;
 use engine::arrange::{Origin, RobotSignals};
 use pipeline::member::Member;
-use pipeline::plan::{Inputs, Part, Shard, State};
+use pipeline::plan::Part;
 use tokio::runtime::Handle;
 
 /// What was observed of one robot.
@@ -41,9 +42,7 @@ pub(crate) fn observe(
     robot: &str,
 ) -> Result<Option<Observations>, Fault> {
     let traced = DecodePlan::traced(&work.pipeline().archive).map_err(|error| Fault::broken(error.to_string()))?;
-    let (key, seen) = (String::new(), String::new());
-    let shard = Shard { key, part, seen, inputs: Inputs::default(), state: State::Reused };
-    Shards::decoding(work, runtime, sources, traced)?.attempt(&shard).observe(robot)
+    Shards::decoding(work, runtime, sources, traced)?.attempt(&nameless(part)).observe(robot)
 }
 
 impl Attempt<'_> {

@@ -64,7 +64,7 @@ pub(crate) fn scan(
 }
 
 /// A shard of no plan.
-fn nameless(part: Part) -> Shard {
+pub(super) fn nameless(part: Part) -> Shard {
     Shard { key: String::new(), part, seen: String::new(), inputs: Inputs::default(), state: State::Reused }
 }
 

@@ -15,6 +15,7 @@ use super::lists::{Ahead, Lists, Passed};
 use super::{Shards, Shown};
 use crate::fault::Fault;
 use pipeline::plan::Shard;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -126,40 +127,34 @@ struct Gathering<'s> {
     turn: SyncSender<Turned<'s>>,
 }
 
-/// Whether the shards behind one that was gathered are.
-enum Go {
-    On,
-    /// Nobody listens any more, or a fault stops them too.
-    Home,
-}
-
 impl<'s> Gathering<'s> {
     /// Gathers them, as long as there is a use for it.
     fn all(mut self) {
         for turn in 0..self.shards.len() {
             let _said_in = error_span!("shard", key = self.shards[turn].key).entered();
-            if let Go::Home = self.one(turn) {
+            if self.one(turn).is_break() {
                 return;
             }
             self.carry.end_turn();
         }
     }
 
-    fn one(&mut self, turn: Turn) -> Go {
+    /// Breaks off where the shards behind it are of no use: nobody listens any more, or a fault stops them too.
+    fn one(&mut self, turn: Turn) -> ControlFlow<()> {
         let shard = self.shards[turn];
         match self.by.work.stop.check().and_then(|()| self.by.report(shard)) {
             Ok(None) => self.anew(turn),
             Ok(Some(report)) => self.say(Turned::There(Box::new(report))),
-            Err(fault) if fault.stops_all() => {
-                self.say(Turned::Unknown(fault));
-                Go::Home
+            Err(fault) => {
+                let behind_it = behind(&fault);
+                self.say(Turned::Unknown(fault))?;
+                behind_it
             }
-            Err(fault) => self.say(Turned::Unknown(fault)),
         }
     }
 
     /// Gathers a shard that has no report, and makes the first pass for the next one meanwhile.
-    fn anew(&mut self, turn: Turn) -> Go {
+    fn anew(&mut self, turn: Turn) -> ControlFlow<()> {
         let shard = self.shards[turn];
         let (passed, clock) = match self.ahead.take().filter(|ahead| ahead.part == shard.part) {
             Some(Ahead { passed, clock, .. }) => (Some(passed), clock),
@@ -171,21 +166,19 @@ impl<'s> Gathering<'s> {
         let (give, chunks) = sync_channel(0);
         let (say_end, end) = sync_channel(1);
         let begun = Begun { attempt: Arc::clone(&attempt), chunks, end };
-        if let Go::Home = self.say(Turned::Begun(begun)) {
-            return Go::Home;
-        }
+        self.say(Turned::Begun(begun))?;
         let next = (turn + 1 < self.shards.len()).then(|| self.lists(turn + 1));
         std::thread::scope(|scope| {
             let ahead = next.map(|next| scope.spawn(move || Ahead::of(&next)));
             let gathered = self.gathered(&attempt, passed, &give);
             // Those were all.
             drop(give);
-            let go = if gathered.as_ref().is_err_and(Fault::stops_all) { Go::Home } else { Go::On };
+            let behind_it = gathered.as_ref().map_or_else(behind, |()| ControlFlow::Continue(()));
             // Whoever does not listen has a fault of its own.
             let _ = say_end.send(gathered);
             // Where it panicked, the next shard makes the pass itself.
             self.ahead = ahead.and_then(|ahead| ahead.join().ok());
-            go
+            behind_it
         })
     }
 
@@ -208,7 +201,12 @@ impl<'s> Gathering<'s> {
         self.by.lists(self.shards[turn].part, (turn + 1..).zip(later))
     }
 
-    fn say(&self, turned: Turned<'s>) -> Go {
-        if self.turn.send(turned).is_ok() { Go::On } else { Go::Home }
+    fn say(&self, turned: Turned<'s>) -> ControlFlow<()> {
+        self.turn.send(turned).map_or(ControlFlow::Break(()), ControlFlow::Continue)
     }
+}
+
+/// What becomes of the shards behind one that failed.
+fn behind(fault: &Fault) -> ControlFlow<()> {
+    if fault.stops_all() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -290,16 +290,6 @@ impl Chunks {
 }
 
 impl MembersReader {
-    /// How many members the list holds where nothing is left out, and their stored bytes.
-    pub async fn sums(mut self) -> Result<(u64, u64), TableError> {
-        let mut sums = (0u64, 0u64);
-        while let Some(members) = self.next().await? {
-            let bytes = members.iter().fold(0u64, |sum, member| sum.saturating_add(member.stored_bytes));
-            sums = (sums.0 + members.len() as u64, sums.1.saturating_add(bytes));
-        }
-        Ok(sums)
-    }
-
     /// The next members; never an empty chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Member>>, TableError> {
         while let Some((batch, wanted)) =
