@@ -57,16 +57,19 @@ pub struct Captures<'p, 'k> {
 /// Why a part of a match failed, so that nobody tries in vain what cannot help.
 ///
 /// A later `*` (or `{name}`) can take whatever an earlier one would have taken more of, so when a later one has tried
-/// everything, the earlier ones need not go on; only an earlier `**` can. The same holds between two `**`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// everything, the earlier ones need not go on; only an earlier `**` can. The same holds between two `**`. Digits are
+/// taken the other way round, as many as possible first, so they always go on: see [`choose`].
+///
+/// In the order of how much is ruled out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
-    Match,
     /// The nearest choice before may go on.
     Fail,
-    /// A within-segment choice is exhausted: only a `**` before may go on.
+    /// A within-segment choice is exhausted: only digits or a `**` before may go on.
     SegmentExhausted,
-    /// A `**` is exhausted: nothing may go on.
+    /// A `**` is exhausted: only digits before may go on.
     Exhausted,
+    Match,
 }
 
 impl Pattern {
@@ -320,7 +323,11 @@ fn deep<'k>(
     Outcome::Exhausted
 }
 
-/// A capture with few possible lengths.
+/// A capture with few possible lengths, longest first.
+///
+/// A shorter length leaves more to what follows, so each is tried whatever came of those before. What the whole of them
+/// rules out is the most that one of them does: a choice before this that takes more either ends among the same
+/// digits, where everything has been tried, or behind them, where what is exhausted before stays so.
 fn choose<'k>(
     rest: &[Token],
     key: &'k str,
@@ -329,14 +336,15 @@ fn choose<'k>(
     index: usize,
     values: &mut [&'k str; CAPTURES_MAX],
 ) -> Outcome {
+    let mut ruled_out = Outcome::Fail;
     for length in lengths {
         values[index] = &key[at..at + length];
         match run(rest, key, at + length, values) {
-            Outcome::Fail => {}
-            outcome => return outcome,
+            Outcome::Match => return Outcome::Match,
+            outcome => ruled_out = ruled_out.max(outcome),
         }
     }
-    Outcome::Fail
+    ruled_out
 }
 
 /// `2022-10-26` or `20221026`.
@@ -474,6 +482,14 @@ mod tests {
     }
 
     #[test]
+    fn digits_leave_what_the_rest_needs() {
+        assert_eq!(one("{millis}1{x}", "202210261"), Some("2022"));
+        assert_eq!(one("{millis}1**1a", "1111a"), Some("11"));
+        assert_eq!(one("**/{millis}1*2/**", "a/11312/b"), Some("113"));
+        assert_eq!(one("*-{millis}1{x}", "1-21"), None);
+    }
+
+    #[test]
     fn stars_stay_within_a_folder_and_double_stars_cross_folders() {
         assert_eq!(one("*/{robot}.json", "a/b.json"), Some("b"));
         assert_eq!(one("*/{robot}.json", "a/c/b.json"), None);
@@ -571,14 +587,16 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #![proptest_config(ProptestConfig::with_cases(8000))]
         #[test]
         fn matching_equals_trying_everything(
             parts in prop::collection::vec(
-                prop::sample::select(vec!["a", "/", "1", "-", "*", "**", "{x}", "{y}", "{millis}", "{date}", "1a", "/a"]),
+                prop::sample::select(vec![
+                    "a", "/", "1", "2", "-", "*", "**", "{x}", "{y}", "{millis}", "{date}", "1a", "/a", "21",
+                ]),
                 1..8,
             ),
-            key in "[a1/-]{0,10}|[a1/]{0,3}(2022-10-26|20221026)[a1/-]{0,3}",
+            key in "[a1/-]{0,10}|[a12/]{0,12}|[a1/]{0,3}(2022-10-26|20221026)[a1/-]{0,3}",
         ) {
             if let Ok(pattern) = Pattern::parse(&parts.concat()) {
                 let found = pattern.matches(&key);
