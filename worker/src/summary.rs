@@ -5,7 +5,7 @@
 use crate::memory::peak_bytes;
 use crate::present::{bytes, count, duration, share};
 use archive::listing::Listing;
-use engine::account::{Account, Counts, EventAccount, JoinAccount, SignalAccount};
+use engine::account::{Account, Counts, EventAccount, JoinAccount, Members, SignalAccount};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -148,7 +148,7 @@ impl Lines {
     }
 
     fn account(&mut self, account: &Account) {
-        self.add("members", format!("{} read{}", count(account.members.read), refused(&account.members.quarantined)));
+        self.members(&account.members);
         self.add("documents", count(account.members.documents));
         self.observations(account.signals.values());
         self.rows(account);
@@ -167,6 +167,14 @@ impl Lines {
         }
         self.some("failed on rows", &account.expression_errors);
         self.some("NaN on rows", &account.expression_nan);
+    }
+
+    fn members(&mut self, members: &Members) {
+        let lost = match members.lost_bytes {
+            0 => String::new(),
+            lost => format!(", {} of {} stored cannot be read", bytes(lost), bytes(members.stored_bytes)),
+        };
+        self.add("members", format!("{} read{}{lost}", count(members.read), refused(&members.quarantined)));
     }
 
     fn observations<'a>(&mut self, signals: impl Iterator<Item = &'a SignalAccount>) {
@@ -239,7 +247,7 @@ fn add(sum: &mut Counts, more: &BTreeMap<String, u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::account::{LabelAccount, Members, RowsAccount};
+    use engine::account::{LabelAccount, RowsAccount};
     use pipeline::time::Span;
     use table::ledger::LedgerLine;
 
@@ -262,6 +270,7 @@ mod tests {
                 read: 43_200,
                 documents: 43_199,
                 stored_bytes: 36_900_000,
+                lost_bytes: 900,
                 json_bytes: 121_500_000,
                 quarantined: counts(&[("unreadable", 1)]),
             },
@@ -330,7 +339,7 @@ mod tests {
                 "aborts: version 3 (published)",
                 "  shards        1 done, 1 reused",
                 "  ignored       1 object that `objects` does not match: notes.txt",
-                "  members       43,200 read, quarantined unreadable 1",
+                "  members       43,200 read, quarantined unreadable 1, 900 B of 36.9 MB stored cannot be read",
                 "  documents     43,199",
                 "  observations  1,000 read: 990 kept, 3 duplicate, 7 quarantined",
                 "  quarantined   late 5, mismatch 2",

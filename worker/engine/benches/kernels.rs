@@ -288,8 +288,13 @@ fn decoder(criterion: &mut Criterion<CpuTime>) {
                 for block in packed.chunks(packed.len().div_ceil(BLOCKS)) {
                     for (gzip, member) in block.iter().zip(members.by_ref()) {
                         let length = inflater.gzip_decompress(gzip, &mut text).expect("gzip");
-                        let source =
-                            Source { member, robot: Some("robot-0001"), stamp: Stamp::Absent, role: Role::Own };
+                        let source = Source {
+                            member,
+                            robot: Some("robot-0001"),
+                            stamp: Stamp::Absent,
+                            stored_bytes: 0,
+                            role: Role::Own,
+                        };
                         decoder.member(&source, &text[..length], 0);
                     }
                     black_box(decoder.finish().expect("it fits"));

@@ -87,11 +87,14 @@ pub struct Members {
     pub read: u64,
     /// Documents (or lines) decoded, those among them that have no robot or two.
     pub documents: u64,
-    /// Bytes as stored.
+    /// Bytes as stored; of an object whose members cannot be listed all of its bytes.
     pub stored_bytes: u64,
+    /// Those among them that could not be unpacked: members, objects, and what follows the damage in a member of lines.
+    #[serde(default)]
+    pub lost_bytes: u64,
     /// Bytes of JSON.
     pub json_bytes: u64,
-    /// Refused members or lines by kind.
+    /// Refused members, lines and documents by kind.
     pub quarantined: Counts,
 }
 
@@ -109,6 +112,11 @@ impl Members {
     /// Refused members, lines and documents of all kinds.
     pub fn refused(&self) -> u64 {
         total(&self.quarantined)
+    }
+
+    /// Members that cannot be read, or not to their end.
+    pub fn unreadable(&self) -> u64 {
+        self.quarantined.get(Kind::Unreadable.word()).copied().unwrap_or(0)
     }
 }
 
@@ -249,6 +257,7 @@ impl Members {
         add(&mut self.read, other.read);
         add(&mut self.documents, other.documents);
         add(&mut self.stored_bytes, other.stored_bytes);
+        add(&mut self.lost_bytes, other.lost_bytes);
         add(&mut self.json_bytes, other.json_bytes);
         add_counts(&mut self.quarantined, &other.quarantined);
     }

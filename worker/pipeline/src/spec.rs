@@ -481,7 +481,7 @@ spec!(
         /// Most failed shards (0).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub failed_shards: Option<u64>,
-        /// Greatest share in quarantine.
+        /// Greatest share in quarantine: of observations, and of the members, documents or bytes that hold them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(extend("example" = "1%"))]
         pub quarantined: Option<String>,

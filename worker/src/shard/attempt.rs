@@ -118,13 +118,12 @@ impl<'a> Attempt<'a> {
             output.account.merge(&stretch.decoded.account);
             self.quarantine(&picks, &stretch.decoded, &mut output.quarantine)?;
         }
-        let own = picks.iter().filter(|pick| pick.role == Role::Own);
-        let (members, bytes) =
-            own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
-        output.account.members.stored_bytes = output.account.members.stored_bytes.saturating_add(bytes);
         let Arranged { robots, account } = self.arrange(stretches, &picks)?;
         output.account.merge(&account);
         self.robots(robots, output)?;
+        let own = picks.iter().filter(|pick| pick.role == Role::Own);
+        let (members, bytes) =
+            own.fold((0, 0u64), |(members, bytes), pick| (members + 1, bytes.saturating_add(pick.member.stored_bytes)));
         (self.seen)(members, bytes);
         Ok(())
     }

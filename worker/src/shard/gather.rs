@@ -17,7 +17,7 @@ use crate::plan::Sources;
 use crate::work::Work;
 use archive::fetch::{Block, Fetch, Large, Terms, member_pieces};
 use archive::lines::{LineStream, Lines};
-use archive::refusal::Refusal;
+use archive::refusal::{Refusal, TORN_OBJECT};
 use archive::unpack::Unpacker;
 use engine::account::Kind;
 use engine::crew::{Crew, Scope};
@@ -25,6 +25,7 @@ use engine::decode::{Decoder, Plan as DecodePlan, Source};
 use engine::steps::PROFILE;
 use futures::TryStreamExt;
 use pipeline::archive::Archive;
+use pipeline::member::Packing;
 use pipeline::plan::Role;
 use pipeline::spec::Format;
 use std::collections::VecDeque;
@@ -303,7 +304,7 @@ impl<'a> Gather<'_, 'a> {
                 }
             };
             match raw.bytes {
-                Err(refusal) => refuse(&mut hand.tools.decoder, &source(&chunk.picks, index), refusal, 0),
+                Err(refusal) => refuse(&mut hand.tools.decoder, &self.source(&chunk.picks, index), refusal),
                 Ok(bytes) => self.member(index, &bytes, hand, &chunk.picks),
             }
         }
@@ -313,14 +314,14 @@ impl<'a> Gather<'_, 'a> {
     /// Unpacks and decodes one member that lies in memory.
     fn member(&self, index: usize, raw: &[u8], hand: &mut Hand, picks: &[Pick]) {
         let Hand { tools: Tools { unpacker, decoder }, laps, .. } = hand;
-        let (source, member) = (source(picks, index), &picks[index].member);
+        let (source, member) = (self.source(picks, index), &picks[index].member);
         match self.archive().format {
             Format::Json => match laps.time(Step::Unpack, || unpacker.document(member, raw)) {
                 Ok(json) => {
                     laps.pass(Step::Unpack, json.len());
                     laps.time(Step::Decode, || decoder.member(&source, json, 0));
                 }
-                Err(refusal) => refuse(decoder, &source, refusal, 0),
+                Err(refusal) => refuse(decoder, &source, refusal),
             },
             Format::NdJson => {
                 // One without a line is read too.
@@ -336,11 +337,11 @@ impl<'a> Gather<'_, 'a> {
     fn stream(&self, index: usize, picks: &[Pick], held: &Held<'_>) -> Result<Stretch, Fault> {
         let member = &picks[index].member;
         let object = &self.sources.objects[member.object as usize];
-        let source = source(picks, index);
+        let source = self.source(picks, index);
         let mut decoder = Decoder::new(Arc::clone(self.plan));
         let store = Arc::clone(&self.work.source);
         match self.runtime.block_on(member_pieces(store, object, member)).map_err(Fault::reading)? {
-            Err(refusal) => refuse(&mut decoder, &source, refusal, 0),
+            Err(refusal) => refuse(&mut decoder, &source, refusal),
             Ok(mut pieces) => {
                 decoder.begin(&source);
                 let mut lines = LineStream::new(member, self.archive().limits.member_bytes_max);
@@ -357,6 +358,20 @@ impl<'a> Gather<'_, 'a> {
         let (stretch, bytes) = ended(index, 1, &mut decoder, picks)?;
         held.take(bytes)?;
         Ok(stretch)
+    }
+
+    /// What the decoder is told of a member. One that a later shard reads is accounted for here, in a stretch of its own, for
+    /// whoever owns it.
+    fn source<'p>(&self, picks: &'p [Pick], index: usize) -> Source<'p> {
+        let Pick { member, role, until, .. } = &picks[index];
+        let number =
+            u32::try_from(index).unwrap_or_else(|_| unreachable!("a chunk of robots has under 4 billion members"));
+        let stored_bytes = match member.packing {
+            Packing::Unsupported(TORN_OBJECT) => self.sources.objects[member.object as usize].bytes,
+            _ => member.stored_bytes,
+        };
+        let role = if *until == 0 { *role } else { Role::Own };
+        Source { member: number, robot: member.robot.as_deref(), stamp: member.stamp, stored_bytes, role }
     }
 }
 
@@ -384,27 +399,36 @@ fn others(picks: usize, carried: &[Stretch]) -> Vec<usize> {
     gaps.flat_map(|(from, to)| from..to).collect()
 }
 
-/// What the decoder is told of a member. One that a later shard reads is accounted for here, in a stretch of its own, for
-/// whoever owns it.
-fn source(picks: &[Pick], index: usize) -> Source<'_> {
-    let Pick { member, role, until, .. } = &picks[index];
-    let number = u32::try_from(index).unwrap_or_else(|_| unreachable!("a chunk of robots has under 4 billion members"));
-    let role = if *until == 0 { *role } else { Role::Own };
-    Source { member: number, robot: member.robot.as_deref(), stamp: member.stamp, role }
-}
-
 fn take(decoder: &mut Decoder, source: &Source<'_>, lines: &Lines<'_>) {
     match lines {
         Lines::Chunk { offset, bytes } => decoder.member(source, bytes, *offset),
-        Lines::Refused { offset, refusal } => refuse(decoder, source, *refusal, *offset),
+        Lines::Refused { offset: 0, refusal: refusal @ Refusal::Unreadable { .. } } => {
+            refuse(decoder, source, *refusal)
+        }
+        Lines::Refused { offset, refusal } => refuse_rest(decoder, source, *refusal, *offset),
     }
 }
 
-/// Puts a member, or what is left of it, into quarantine.
-fn refuse(decoder: &mut Decoder, source: &Source<'_>, refusal: Refusal, at: u64) {
-    let (kind, offset) = match refusal {
+/// Puts a whole member into quarantine.
+fn refuse(decoder: &mut Decoder, source: &Source<'_>, refusal: Refusal) {
+    let (kind, offset) = placed(refusal, 0);
+    decoder.refuse(source, kind, Some(offset), source.stored_bytes, refusal.to_string().as_bytes());
+}
+
+/// Puts a line, or what follows the good ones, into quarantine: from `at` on in the member's JSON.
+fn refuse_rest(decoder: &mut Decoder, source: &Source<'_>, refusal: Refusal, at: u64) {
+    let (kind, offset) = placed(refusal, at);
+    let lost_bytes = match refusal {
+        Refusal::Unreadable { offset: Some(damage), .. } => source.stored_bytes.saturating_sub(damage),
+        // What is noticed at its end, and one line among others.
+        Refusal::Unreadable { offset: None, .. } | Refusal::TooLarge { .. } => 0,
+    };
+    decoder.refuse(source, kind, Some(offset), lost_bytes, refusal.to_string().as_bytes());
+}
+
+fn placed(refusal: Refusal, at: u64) -> (Kind, u64) {
+    match refusal {
         Refusal::Unreadable { offset, .. } => (Kind::Unreadable, offset.unwrap_or(at)),
         Refusal::TooLarge { .. } => (Kind::TooLarge, at),
-    };
-    decoder.refuse(source, kind, Some(offset), refusal.to_string().as_bytes());
+    }
 }

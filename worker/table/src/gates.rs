@@ -1,6 +1,6 @@
 //! Gates: what a publication may lose. Pure; over a gate nothing is published.
 
-use engine::account::Account;
+use engine::account::{Account, Members};
 use pipeline::pipeline::{Pipeline, Tolerate};
 
 /// The word of late observations among the quarantined: they have a gate of their own.
@@ -9,8 +9,8 @@ const LATE: &str = "late";
 /// A sentence for each gate of `pipeline` that the account of a version does not pass. Exactly at a gate passes.
 ///
 /// `failed` shards have no rows, of which `untried` were never computed to an end. `quarantined` is judged for observations and,
-/// apart, for members (or lines, or documents); late observations count for `late` only. A
-/// signal that was joined to no row passes `minMatched`.
+/// apart, for what holds them: see [`refused`]. Late observations count for `late` only. A signal that was joined to no
+/// row passes `minMatched`.
 pub fn judge(pipeline: &Pipeline, account: &Account, shards: Shards) -> Vec<String> {
     let signals: Vec<&str> = pipeline.archive.signals.iter().map(|signal| signal.name.as_str()).collect();
     let mut sentences = Vec::new();
@@ -48,7 +48,8 @@ fn too_much_lost(tolerate: &Tolerate, account: &Account) -> Vec<String> {
     if let Some(most) = tolerate.quarantined {
         let share = Share { part: observations.quarantined, whole: observations.read };
         sentences.extend(share.over(most, "observations are in quarantine", "tolerate.quarantined"));
-        sentences.extend(members(account).over(most, "members are in quarantine", "tolerate.quarantined"));
+        let (share, what) = refused(&account.members);
+        sentences.extend(share.over(most, what, "tolerate.quarantined"));
     }
     if let Some(most) = tolerate.late {
         let share = Share { part: observations.late, whole: observations.read };
@@ -87,9 +88,16 @@ impl Observations {
     }
 }
 
-/// Refused members (or lines, or documents) among all.
-fn members(account: &Account) -> Share {
-    Share { part: account.members.refused(), whole: account.members.met() }
+/// The greatest share that was lost before there was an observation: of members, lines and documents together; of members that
+/// cannot be read to their end, where each holds many documents; of bytes, where an object's members cannot be listed.
+fn refused(members: &Members) -> (Share, &'static str) {
+    let shares = [
+        (Share { part: members.refused(), whole: members.met() }, "members, lines or documents are in quarantine"),
+        (Share { part: members.unreadable(), whole: members.read }, "members cannot be read, or not to their end"),
+        (Share { part: members.lost_bytes, whole: members.stored_bytes }, "stored bytes cannot be read"),
+    ];
+    let [first, rest @ ..] = shares;
+    rest.into_iter().fold(first, |most, next| if next.0.value() > most.0.value() { next } else { most })
 }
 
 #[derive(Clone, Copy)]
@@ -137,7 +145,7 @@ mod tests {
         account.signals.insert("speed".to_owned(), signal);
         let join = JoinAccount { rows: 100, matched: 90, unmatched: 10, ..JoinAccount::default() };
         account.joins.insert("speed".to_owned(), join);
-        account.members.documents = 99;
+        (account.members.documents, account.members.read) = (99, 100);
         account.members.quarantined.insert("unreadable".to_owned(), 1);
         account
     }
@@ -173,7 +181,7 @@ mod tests {
         let wanted = [
             "2 of 8 shards failed, tolerate.failedShards is 1",
             "10 of 1000 (1%) observations are in quarantine, tolerate.quarantined is 0.9%",
-            "1 of 100 (1%) members are in quarantine, tolerate.quarantined is 0.9%",
+            "1 of 100 (1%) members, lines or documents are in quarantine, tolerate.quarantined is 0.9%",
             "20 of 1000 (2%) observations are late, tolerate.late is 1.99%",
             "90 of 100 (90%) rows have a match of `speed`, tolerate.minMatched wants 91%",
         ];
@@ -185,10 +193,22 @@ mod tests {
         let mut account = Account::default();
         account.members.documents = 6;
         account.members.quarantined.insert("no_robot".to_owned(), 6);
-        let wanted = "6 of 6 (100%) members are in quarantine, tolerate.quarantined is 1%";
+        let wanted = "6 of 6 (100%) members, lines or documents are in quarantine, tolerate.quarantined is 1%";
         assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
         account.members.quarantined.insert("not_json".to_owned(), 2);
-        let wanted = "8 of 8 (100%) members are in quarantine, tolerate.quarantined is 1%";
+        let wanted = "8 of 8 (100%) members, lines or documents are in quarantine, tolerate.quarantined is 1%";
+        assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_by_what_it_may_have_held() {
+        let mut account = Account::default();
+        account.members = Members { read: 2, documents: 40_000, stored_bytes: 900, ..Members::default() };
+        account.members.quarantined.insert("unreadable".to_owned(), 1);
+        let wanted = "1 of 2 (50%) members cannot be read, or not to their end, tolerate.quarantined is 1%";
+        assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
+        (account.members.read, account.members.lost_bytes) = (40_001, 450);
+        let wanted = "450 of 900 (50%) stored bytes cannot be read, tolerate.quarantined is 1%";
         assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
     }
 

@@ -418,7 +418,7 @@ proptest! {
         }
         let bytes = damage.of(text.into_bytes());
         let mut decoder = Decoder::new(Arc::new(Plan::new(&archive).unwrap()));
-        let source = Source { member: 0, robot: capture, stamp: Stamp::At(STAMP_MS * 1_000_000), role: Role::Own };
+        let source = Source { member: 0, robot: capture, stamp: Stamp::At(STAMP_MS * 1_000_000), stored_bytes: 0, role: Role::Own };
         // What it learned of other documents changes nothing.
         for (document, style) in &before {
             let mut other = String::new();

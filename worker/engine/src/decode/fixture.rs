@@ -87,7 +87,7 @@ fn column(text: &str, at: &At) -> Column {
 
 /// A source without stamp.
 pub(crate) fn source(member: u32, robot: Option<&str>) -> Source<'_> {
-    Source { member, robot, stamp: Stamp::Absent, role: Role::Own }
+    Source { member, robot, stamp: Stamp::Absent, stored_bytes: 100, role: Role::Own }
 }
 
 /// Decodes one member without stamp that is robot `r`.

@@ -65,6 +65,8 @@ pub struct Source<'m> {
     pub robot: Option<&'m str>,
     /// The time that its name says.
     pub stamp: Stamp,
+    /// What it takes up as it is stored.
+    pub stored_bytes: u64,
     /// Whether this shard accounts for it.
     pub role: Role,
 }
@@ -199,9 +201,20 @@ impl Decoder {
         }
     }
 
-    /// Refuses a member, or what is left of it, that could not be unpacked.
-    pub fn refuse(&mut self, source: &Source<'_>, kind: Kind, offset: Option<u64>, sample_bytes: &[u8]) {
+    /// Refuses a member, or what is left of it, that could not be unpacked: `lost_bytes` as stored.
+    pub fn refuse(
+        &mut self,
+        source: &Source<'_>,
+        kind: Kind,
+        offset: Option<u64>,
+        lost_bytes: u64,
+        sample_bytes: &[u8],
+    ) {
         self.begin(source);
+        if source.role == Role::Own {
+            let sum = &mut self.account.members.lost_bytes;
+            *sum = sum.saturating_add(lost_bytes);
+        }
         self.refuse_unit(kind, offset, sample(sample_bytes));
     }
 
@@ -236,7 +249,9 @@ impl Decoder {
         self.member = Some(source.member);
         self.sink.begin(Context::new(&self.plan, source.member, source.stamp, source.role));
         if source.role == Role::Own {
-            self.account.members.read += 1;
+            let members = &mut self.account.members;
+            members.read += 1;
+            members.stored_bytes = members.stored_bytes.saturating_add(source.stored_bytes);
         }
     }
 

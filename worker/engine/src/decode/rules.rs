@@ -2,6 +2,7 @@
 
 use super::fixture::{archive, decode, place, refusals, rows, signal, source};
 use super::*;
+use crate::account::Members;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
@@ -391,10 +392,10 @@ fn context_counts_nothing_but_is_decoded() {
     let context = Source { role: Role::Context, ..source(0, Some("r")) };
     decoder.member(&context, UR3.as_bytes(), 0);
     decoder.member(&Source { member: 1, ..context }, b"{", 0);
-    decoder.refuse(&Source { member: 2, ..context }, Kind::Unreadable, None, b"");
+    decoder.refuse(&Source { member: 2, ..context }, Kind::Unreadable, None, 7, b"");
     let decoded = decoder.finish().unwrap();
     assert_eq!((decoded.signals[0].rows.num_rows(), decoded.refused.len()), (2, 0));
-    assert_eq!((decoded.account.members.read, decoded.account.signals["current"].read), (0, 0));
+    assert_eq!((decoded.account.members, decoded.account.signals["current"].read), (Members::default(), 0));
 }
 
 #[test]
@@ -402,11 +403,13 @@ fn a_decoder_is_used_again() {
     let mut decoder = Decoder::new(Arc::new(Plan::new(&ur3()).unwrap()));
     for _ in 0..2 {
         decoder.member(&source(3, Some("r")), UR3.as_bytes(), 0);
-        decoder.refuse(&source(4, Some("q")), Kind::Unreadable, None, b"\x1f\x8b");
+        decoder.refuse(&source(4, Some("q")), Kind::Unreadable, None, 7, b"\x1f\x8b");
         assert!(decoder.bytes() > 0);
         let decoded = decoder.finish().unwrap();
         assert_eq!((decoded.signals[0].rows.num_rows(), decoded.robots.len()), (2, 1));
-        assert_eq!((decoded.account.members.read, refusals(&decoded)), (2, vec!["unreadable".to_owned()]));
+        let members = &decoded.account.members;
+        assert_eq!((members.read, members.stored_bytes, members.lost_bytes), (2, 200, 7));
+        assert_eq!(refusals(&decoded), ["unreadable"]);
     }
 }
 

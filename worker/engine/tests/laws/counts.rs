@@ -56,7 +56,11 @@ fn decoding(documents: i64) -> (AllocationInfo, AllocationInfo, u64) {
     let all = |decoder: &mut Decoder| {
         for (member, text) in (0..).zip(&texts) {
             let stamp = Stamp::At((STAMP_MS + i64::from(member) * 5_000) * 1_000_000);
-            decoder.member(&Source { member, robot: Some("r"), stamp, role: Role::Own }, text.as_bytes(), 0);
+            decoder.member(
+                &Source { member, robot: Some("r"), stamp, stored_bytes: 0, role: Role::Own },
+                text.as_bytes(),
+                0,
+            );
         }
     };
     all(&mut decoder);
