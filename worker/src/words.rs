@@ -220,6 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_misspelt_join_brings_is_no_mistake_elsewhere() {
+        let text = include_str!("simulate/fleetloom.yaml");
+        let misspelt = text.replacen("- {signal: pose,", "- {signal: psoe,", 1);
+        assert_ne!(misspelt, text);
+        let (checked, mistakes) = examine(&Words::read(&misspelt, None, Some("/fleet")));
+        assert_eq!(mistakes.iter().map(|mistake| mistake.path.as_str()).collect::<Vec<_>>(), ["spec.join[0].signal"]);
+        compile(&checked.pipelines[0]).unwrap();
+    }
+
+    #[test]
     fn the_simulated_fleets_file_has_no_mistake() {
         let words = Words::read(include_str!("simulate/fleetloom.yaml"), None, Some("/fleet"));
         let checked = pipeline::check::check(&words).unwrap();

@@ -27,7 +27,7 @@ pub fn is_label(text: &str, bytes_max: usize) -> bool {
 }
 
 /// What other programs call our words.
-const ALSO_CALLED: [(&str, &str); 23] = [
+const ALSO_CALLED: [(&str, &str); 25] = [
     ("average", "mean"),
     ("avg", "mean"),
     ("boolean", "bool"),
@@ -47,7 +47,9 @@ const ALSO_CALLED: [(&str, &str); 23] = [
     ("nanos", "ns"),
     ("sec", "s"),
     ("seconds", "s"),
+    ("sd", "std"),
     ("stddev", "std"),
+    ("stdev", "std"),
     ("str", "string"),
     ("text", "string"),
     ("milliseconds", "ms"),

@@ -10,6 +10,7 @@ use pipeline::pipeline::{Pipeline, Rows};
 use pipeline::reach::reach;
 use pipeline::run::Run;
 use pipeline::spec::Recompute;
+use pipeline::time::MILLI_NS;
 use pipeline::time::words::duration_text;
 
 /// Prints a few lines per pipeline on stdout, and what is worth knowing on stderr.
@@ -37,9 +38,14 @@ fn describe(pipeline: &Pipeline) -> String {
     line("joins", joins(pipeline));
     line("columns", format!("{}, of which {features} computed in windows", columns.len()));
     line("label", label(pipeline));
-    line("context", format!("{} back, {} ahead", duration_text(reach.back_ns), duration_text(reach.forward_ns)));
+    line("context", format!("{} back, {} ahead", about(reach.back_ns), about(reach.forward_ns)));
     line("result", pipeline.spec.result.store.url.clone());
     text
+}
+
+/// A duration to the millisecond: reaches end a nanosecond beside what was written.
+fn about(ns: i64) -> String {
+    duration_text(ns - ns % MILLI_NS)
 }
 
 /// A line for a Run, which `run` carries out.

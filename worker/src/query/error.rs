@@ -39,7 +39,7 @@ pub(crate) fn fault_of(error: DataFusionError) -> Fault {
         ),
         DataFusionError::Internal(why) => Fault::broken(why),
         DataFusionError::IoError(error) => error.into(),
-        DataFusionError::SQL(error, _) => Fault::request(format!("the SQL cannot be read: {error}")),
+        DataFusionError::SQL(error, _) => Fault::request(of_syntax(&error.to_string())),
         DataFusionError::Plan(why)
         | DataFusionError::Execution(why)
         | DataFusionError::NotImplemented(why)
@@ -61,6 +61,11 @@ fn shared(error: &DataFusionError) -> Fault {
         DataFusionError::ResourcesExhausted(why) => fault_of(DataFusionError::ResourcesExhausted(why.clone())),
         root => Fault::request(root.strip_backtrace()),
     }
+}
+
+fn of_syntax(error: &str) -> String {
+    let remedy = if error.contains("found: -") { "; a name with - stands in double quotes: \"ur3-stops\"" } else { "" };
+    format!("the SQL cannot be read: {error}{remedy}")
 }
 
 fn of_schema(error: &SchemaError) -> String {
@@ -94,6 +99,12 @@ mod tests {
         let shared = fault_of(DataFusionError::Shared(error));
         assert_eq!((shared.exit(), shared.to_string()), (Exit::Changed, "an object was replaced".into()));
         drop(other);
+    }
+
+    #[test]
+    fn a_name_with_a_dash_is_told_to_stand_in_quotes() {
+        assert!(of_syntax("Expected: end of statement, found: - at Line: 1, Column: 18").contains("double quotes"));
+        assert!(!of_syntax("Expected: an expression, found: FROM at Line: 1, Column: 8").contains("double quotes"));
     }
 
     #[test]

@@ -39,7 +39,8 @@ impl<'w> Desk<'w> {
         }
     }
 
-    fn is_substitute(&self, path: &str) -> bool {
+    /// Whether a place holds something harmless instead of what the reader refused there.
+    pub(super) fn is_substitute(&self, path: &str) -> bool {
         self.structural.iter().any(|mistake| {
             let rest = path.strip_prefix(&mistake.path);
             mistake.document == self.document
@@ -92,6 +93,16 @@ impl<'w> Desk<'w> {
             );
         }
         index
+    }
+
+    /// As [`Desk::find`]; after the mistake the index of the name that is probably meant, so that what is said about it elsewhere
+    /// is no mistake too.
+    pub(super) fn find_meant(&mut self, path: &str, noun: &str, wanted: &str, known: &[&str]) -> Option<usize> {
+        let meant = || {
+            let name = name::nearest(wanted, known.iter().copied())?;
+            known.iter().position(|other| *other == name)
+        };
+        self.find(path, noun, wanted, known).or_else(meant)
     }
 
     /// Names of a list: identifiers, each once. `list` is the path of the list.

@@ -99,21 +99,32 @@ fn check_feature(words: &FeatureSpec, over: Over, scene: &Scene, path: &str, des
     if words.statistics.is_empty() {
         desk.report(&format!("{path}.statistics"), "is empty", "write statistics such as mean, std, min, max");
     }
-    let mut statistics: Vec<Statistic> = Vec::new();
-    for (at, statistic) in words.statistics.iter().enumerate() {
-        if statistics.contains(statistic) {
-            let what = format!("is {}, written twice", statistic.word());
-            desk.report(&format!("{path}.statistics[{at}]"), what, "keep one of them");
-        } else {
-            statistics.push(*statistic);
-        }
-    }
+    let statistics = check_statistics(&words.statistics, path, desk);
     let mut sources = Vec::new();
     for (at, text) in words.columns.iter().enumerate() {
         sources.extend(resolve(text, over, scene, &format!("{path}.columns[{at}]"), desk));
     }
     check_fit(&words.statistics, &sources, scene, &format!("{path}.statistics"), desk);
+    sources.retain(|source| is_seen(*source, over, scene));
     sources.into_iter().map(|column| Feature { column, statistics: statistics.clone() }).collect()
+}
+
+/// Each statistic once.
+fn check_statistics(words: &[Statistic], path: &str, desk: &mut Desk) -> Vec<Statistic> {
+    let (mut statistics, mut substitutes) = (Vec::new(), Vec::new());
+    for (at, statistic) in words.iter().enumerate() {
+        let path = format!("{path}.statistics[{at}]");
+        if desk.is_substitute(&path) {
+            substitutes.push(*statistic);
+        } else if statistics.contains(statistic) {
+            desk.report(&path, format!("is {}, written twice", statistic.word()), "keep one of them");
+        } else {
+            statistics.push(*statistic);
+        }
+    }
+    substitutes.retain(|substitute| !statistics.contains(substitute));
+    statistics.extend(substitutes);
+    statistics
 }
 
 /// The values that `signal.column`, `signal.*` or a derived name mean.
@@ -182,18 +193,34 @@ fn derived(text: &str, over: Over, scene: &Scene, path: &str, desk: &mut Desk) -
     Some(Source::Derived(index))
 }
 
-/// The columns of a signal that a window can see: over rows those in the row, over observations all. `None` when over
-/// rows the signal is not in the row.
+/// The columns of a signal that a window may be meant to see: those that it sees and, where a join has a mistake that
+/// may be the one that brings the signal, all. `None` when it sees none.
 fn columns_of(signal: usize, over: Over, scene: &Scene) -> Option<Vec<usize>> {
-    let all = || (0..scene.archive.signals[signal].columns.len()).collect();
-    let Some(rows) = scene.rows else { return Some(all()) };
+    let is_unclear = scene.joins.iter().any(Option::is_none);
+    seen_columns(signal, over, scene).or_else(|| is_unclear.then(|| all_columns(signal, scene)))
+}
+
+/// The columns of a signal that a window sees: over rows those in the row, over observations all. `None` when over
+/// rows the signal is not in the row.
+fn seen_columns(signal: usize, over: Over, scene: &Scene) -> Option<Vec<usize>> {
+    let Some(rows) = scene.rows else { return Some(all_columns(signal, scene)) };
     if over == Over::Observations || pipeline::row_signal(rows, scene.events) == Some(signal) {
-        return Some(all());
+        return Some(all_columns(signal, scene));
     }
-    match scene.joins.iter().flatten().find(|join| join.signal == signal) {
-        Some(join) => Some(join.columns.clone()),
-        // A join with a mistake may be the one that is meant.
-        None => scene.joins.iter().any(Option::is_none).then(all),
+    scene.joins.iter().flatten().find(|join| join.signal == signal).map(|join| join.columns.clone())
+}
+
+fn all_columns(signal: usize, scene: &Scene) -> Vec<usize> {
+    (0..scene.archive.signals[signal].columns.len()).collect()
+}
+
+/// Whether a window sees it; where not, that has been told.
+fn is_seen(source: Source, over: Over, scene: &Scene) -> bool {
+    match source {
+        Source::Signal { signal, column } => {
+            seen_columns(signal, over, scene).is_some_and(|columns| columns.contains(&column))
+        }
+        Source::Derived(_) => true,
     }
 }
 

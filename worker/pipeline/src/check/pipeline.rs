@@ -7,7 +7,7 @@ use crate::columns::{Meaning, ResultColumn, result_columns};
 use crate::pipeline::{Derive, Event, Join, Pipeline, RobotFilter, Rows};
 use crate::read::Document;
 use crate::spec::{DeriveSpec, Direction, JoinSpec, PipelineSpec, RobotsSpec};
-use crate::time::words;
+use crate::time::{SECOND_NS, words};
 use crate::{name, pipeline};
 use std::collections::BTreeMap;
 
@@ -71,9 +71,8 @@ fn find_archive<'a>(wanted: &str, archives: &'a [Archive], desk: &mut Desk) -> O
         desk.report("spec.archive", what, "write the Archive into the same file, after a line ---");
         return None;
     }
-    let index = desk.find("spec.archive", "Archive here", wanted, &names);
-    let meant = name::nearest(wanted, names.iter().copied()).and_then(|meant| names.iter().position(|n| *n == meant));
-    archives.get(index.or(meant).or((archives.len() == 1).then_some(0))?)
+    let index = desk.find_meant("spec.archive", "Archive here", wanted, &names);
+    archives.get(index.or((archives.len() == 1).then_some(0))?)
 }
 
 fn check_robots(words: &RobotsSpec, desk: &mut Desk) -> RobotFilter {
@@ -93,7 +92,7 @@ fn check_robots(words: &RobotsSpec, desk: &mut Desk) -> RobotFilter {
     RobotFilter { include: words.include.clone(), exclude: words.exclude.clone() }
 }
 
-/// The joins; `None` in the place of one with a mistake.
+/// The joins, with what a mistake in one most probably means; `None` in the place of one that means nothing.
 fn check_joins(
     joins: &[JoinSpec],
     archive: &Archive,
@@ -132,7 +131,7 @@ fn check_joins(
 fn check_join(words: &JoinSpec, archive: &Archive, path: &str, desk: &mut Desk) -> Option<Join> {
     let tolerance_ns = desk.take(&format!("{path}.tolerance"), words::duration_ns(&words.tolerance));
     let signals: Vec<&str> = archive.signals.iter().map(|signal| signal.name.as_str()).collect();
-    let index = desk.find(&format!("{path}.signal"), "signal in the archive", &words.signal, &signals)?;
+    let index = desk.find_meant(&format!("{path}.signal"), "signal in the archive", &words.signal, &signals)?;
     let signal = &archive.signals[index];
     let known: Vec<&str> = signal.columns.iter().map(|column| column.name.as_str()).collect();
     let mut columns: Vec<usize> = match &words.columns {
@@ -158,7 +157,7 @@ fn check_join(words: &JoinSpec, archive: &Archive, path: &str, desk: &mut Desk) 
         );
     }
     let direction = words.direction.unwrap_or(Direction::Nearest);
-    Some(Join { signal: index, direction, tolerance_ns: tolerance_ns?, columns })
+    Some(Join { signal: index, direction, tolerance_ns: tolerance_ns.unwrap_or(SECOND_NS), columns })
 }
 
 fn check_derives(derives: &[DeriveSpec], archive: &Archive, desk: &mut Desk) -> Vec<Derive> {
