@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_counts_by_what_it_may_have_held() {
-        let mut account = Account::default();
-        account.members = Members { read: 2, documents: 40_000, stored_bytes: 900, ..Members::default() };
+        let members = Members { read: 2, documents: 40_000, stored_bytes: 900, ..Members::default() };
+        let mut account = Account { members, ..Account::default() };
         account.members.quarantined.insert("unreadable".to_owned(), 1);
         let wanted = "1 of 2 (50%) members cannot be read, or not to their end, tolerate.quarantined is 1%";
         assert_eq!(sentences(&tolerate(), &account, 0), [wanted]);
