@@ -132,6 +132,28 @@ pub(crate) fn account_text(account: &Account) -> String {
     lines.0
 }
 
+/// What is balanced and yet most probably not what was meant: words that do not fit the data lose all of it, and a version that
+/// holds nothing of a signal is as valid as any.
+fn doubts(account: &Account) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let documents = account.members.documents;
+    for (name, signal) in &account.signals {
+        if signal.read == 0 && documents > 0 {
+            let met = format!("signal {name}: not one record in {} documents", count(documents));
+            doubts.push(format!("{met}; do its `at` and `match` fit them?"));
+        } else if signal.read > 0 && signal.kept == 0 {
+            let read = count(signal.read);
+            doubts.push(format!("signal {name}: none of {read} records was kept; the quarantine has a sample of each"));
+        }
+    }
+    let unmatched = account.joins.iter().filter(|(_, join)| join.rows > 0 && join.matched == 0);
+    doubts.extend(unmatched.map(|(name, join)| {
+        let rows = count(join.rows);
+        format!("join {name}: none of {rows} rows has a match; do the `unit` of its time and the tolerance fit?")
+    }));
+    doubts
+}
+
 /// Lines with a name each.
 #[derive(Debug, Default)]
 struct Lines(String);
@@ -167,6 +189,7 @@ impl Lines {
         }
         self.some("failed on rows", &account.expression_errors);
         self.some("NaN on rows", &account.expression_nan);
+        doubts(account).iter().for_each(|doubt| self.add("look at", doubt));
     }
 
     fn members(&mut self, members: &Members) {
@@ -325,6 +348,20 @@ mod tests {
             ledger,
             read: Some(Read { listing, elapsed: Duration::from_millis(500) }),
         }
+    }
+
+    #[test]
+    fn what_lost_everything_is_pointed_at() {
+        let mut all = account();
+        assert!(doubts(&all).is_empty());
+        all.signals.insert("odometry".to_owned(), SignalAccount::default());
+        let late = SignalAccount { read: 7, quarantined: counts(&[("late", 7)]), ..SignalAccount::default() };
+        all.signals.insert("battery".to_owned(), late);
+        all.joins.insert("battery".to_owned(), JoinAccount { rows: 200, unmatched: 200, ..JoinAccount::default() });
+        let places: Vec<String> =
+            doubts(&all).iter().filter_map(|doubt| Some(doubt.split_once(':')?.0.to_owned())).collect();
+        assert_eq!(places, ["signal battery", "signal odometry", "join battery"]);
+        assert!(doubts(&Account { members: Members::default(), ..all }).len() == 2);
     }
 
     #[test]
