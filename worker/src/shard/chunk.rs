@@ -60,10 +60,13 @@ impl Few {
 /// What the members of a shard come to, robot by robot. Members that may hold any robot are one robot without a name.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
-    by_robot: BTreeMap<Arc<str>, Sum>,
+    /// Indices into `sums`.
+    by_robot: BTreeMap<Arc<str>, usize>,
+    sums: Vec<Sum>,
     members: u64,
     switches: u64,
-    last: Option<Arc<str>>,
+    /// The robot of the member before: neighbours often have the same.
+    last: Option<(Arc<str>, usize)>,
 }
 
 /// Members and their stored bytes.
@@ -76,13 +79,27 @@ struct Sum {
 impl Census {
     /// Counts the next member in archive order.
     pub(crate) fn add(&mut self, pick: &Pick) {
-        let robot = &pick.robot;
         self.members += 1;
-        self.switches += u64::from(self.last.as_ref().is_some_and(|last| last != robot));
-        let sum = self.by_robot.entry(Arc::clone(robot)).or_default();
+        let index = match &self.last {
+            Some((last, index)) if *last == pick.robot => *index,
+            last => {
+                self.switches += u64::from(last.is_some());
+                self.turn(&pick.robot)
+            }
+        };
+        let sum = &mut self.sums[index];
         sum.members += 1;
         sum.bytes = sum.bytes.saturating_add(pick.member.stored_bytes);
-        self.last = Some(Arc::clone(robot));
+    }
+
+    /// Turns to another robot: the index of its sum.
+    fn turn(&mut self, robot: &Arc<str>) -> usize {
+        let index = *self.by_robot.entry(Arc::clone(robot)).or_insert(self.sums.len());
+        if index == self.sums.len() {
+            self.sums.push(Sum::default());
+        }
+        self.last = Some((Arc::clone(robot), index));
+        index
     }
 
     /// How often neighbours in archive order belong to different robots, as a share of all: 0 when each robot's members lie
@@ -93,7 +110,7 @@ impl Census {
 
     /// Stored bytes of the robot that has most.
     pub(crate) fn largest_bytes(&self) -> u64 {
-        self.by_robot.values().map(|sum| sum.bytes).max().unwrap_or_default()
+        self.sums.iter().map(|sum| sum.bytes).max().unwrap_or_default()
     }
 
     /// Whether chunks follow each other by the robots that they hold: members that tell no robot may hold any.
@@ -111,7 +128,8 @@ impl Census {
         let mut numbers = BTreeMap::new();
         let mut waiting: VecDeque<Waiting> = VecDeque::new();
         let mut filled = u64::MAX;
-        for (robot, sum) in self.by_robot {
+        for (robot, index) in self.by_robot {
+            let sum = self.sums[index];
             filled = filled.saturating_add(sum.bytes);
             if filled > bytes_max {
                 waiting.push_back(Waiting::default());
@@ -122,7 +140,7 @@ impl Census {
             }
             numbers.insert(robot, waiting.len() - 1);
         }
-        Chunks { numbers, waiting, given: 0 }
+        Chunks { numbers, last: None, waiting, given: 0 }
     }
 }
 
@@ -130,6 +148,8 @@ impl Census {
 #[derive(Debug)]
 pub(crate) struct Chunks {
     numbers: BTreeMap<Arc<str>, usize>,
+    /// The robot of the member before, and its number.
+    last: Option<(Arc<str>, usize)>,
     waiting: VecDeque<Waiting>,
     given: usize,
 }
@@ -144,7 +164,10 @@ struct Waiting {
 impl Chunks {
     /// Puts the next member, in archive order, into its chunk: one that the census counted.
     pub(crate) fn add(&mut self, pick: Pick) {
-        let number = self.numbers[&pick.robot] - self.given;
+        let number = match &self.last {
+            Some((last, number)) if *last == pick.robot => *number,
+            _ => self.last.insert((Arc::clone(&pick.robot), self.numbers[&pick.robot])).1,
+        } - self.given;
         let Waiting { picks, missing } = &mut self.waiting[number];
         // The one that is given next has its room at once. Where others are begun before, it is not said when they are filled.
         if number == 0 && picks.is_empty() {

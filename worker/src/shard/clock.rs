@@ -67,6 +67,27 @@ impl Laps {
     }
 }
 
+/// Laps that follow each other without a gap: one look at the clock for each.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) laps: Laps,
+    since: Instant,
+}
+
+impl Watch {
+    /// A watch whose first lap begins now.
+    pub(super) fn start() -> Self {
+        Self { laps: Laps::default(), since: Instant::now() }
+    }
+
+    /// Ends a lap, which was this step's, and begins the next one.
+    pub(super) fn lap(&mut self, step: Step) {
+        let now = Instant::now();
+        self.laps.0[step as usize].0 += now - self.since;
+        self.since = now;
+    }
+}
+
 /// Time and bytes by step of all threads.
 #[derive(Debug, Default)]
 pub(super) struct Clock {

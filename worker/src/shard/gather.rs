@@ -10,7 +10,7 @@
 
 use super::carry::{Carry, Stretch};
 use super::chunk::Pick;
-use super::clock::{Clock, Laps, Step};
+use super::clock::{Clock, Step, Watch};
 use super::room::{Held, Room};
 use crate::fault::{Exit, Fault};
 use crate::plan::Sources;
@@ -218,7 +218,7 @@ impl Line<'_, '_, '_> {
 /// What one thread decodes a block with, and what came of it so far.
 struct Hand {
     tools: Tools,
-    laps: Laps,
+    watch: Watch,
     stretches: Decoded,
 }
 
@@ -272,9 +272,9 @@ impl<'a> Gather<'_, 'a> {
 
     /// Unpacks and decodes a block.
     fn decode(&self, block: Block, chunk: &Chunk) -> Result<Decoded, Fault> {
-        let mut hand = Hand { tools: self.tools(), laps: Laps::default(), stretches: Vec::new() };
+        let mut hand = Hand { tools: self.tools(), watch: Watch::start(), stretches: Vec::new() };
         self.block(block, &mut hand, chunk)?;
-        self.clock.add(&hand.laps);
+        self.clock.add(&hand.watch.laps);
         self.tools.lock().unwrap_or_else(PoisonError::into_inner).push(hand.tools);
         Ok(hand.stretches)
     }
@@ -313,21 +313,28 @@ impl<'a> Gather<'_, 'a> {
 
     /// Unpacks and decodes one member that lies in memory.
     fn member(&self, index: usize, raw: &[u8], hand: &mut Hand, picks: &[Pick]) {
-        let Hand { tools: Tools { unpacker, decoder }, laps, .. } = hand;
+        let Hand { tools: Tools { unpacker, decoder }, watch, .. } = hand;
         let (source, member) = (self.source(picks, index), &picks[index].member);
         match self.archive().format {
-            Format::Json => match laps.time(Step::Unpack, || unpacker.document(member, raw)) {
-                Ok(json) => {
-                    laps.pass(Step::Unpack, json.len());
-                    laps.time(Step::Decode, || decoder.member(&source, json, 0));
+            Format::Json => {
+                let unpacked = unpacker.document(member, raw);
+                watch.lap(Step::Unpack);
+                match unpacked {
+                    Ok(json) => {
+                        watch.laps.pass(Step::Unpack, json.len());
+                        decoder.member(&source, json, 0);
+                    }
+                    Err(refusal) => refuse(decoder, &source, refusal),
                 }
-                Err(refusal) => refuse(decoder, &source, refusal),
-            },
+                watch.lap(Step::Decode);
+            }
             Format::NdJson => {
                 // One without a line is read too.
                 decoder.begin(&source);
                 unpacker.lines(member, raw, &mut |lines| {
-                    laps.time(Step::Decode, || take(decoder, &source, &lines));
+                    watch.lap(Step::Unpack);
+                    take(decoder, &source, &lines);
+                    watch.lap(Step::Decode);
                 });
             }
         }
