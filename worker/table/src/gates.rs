@@ -9,8 +9,8 @@ const LATE: &str = "late";
 /// A sentence for each gate of `pipeline` that the account of a version does not pass. Exactly at a gate passes.
 ///
 /// `failed` shards have no rows, of which `untried` were never computed to an end. `quarantined` is judged for observations and,
-/// apart, for what holds them: see [`refused`]. Late observations count for `late` only. A signal that was joined to no
-/// row passes `minMatched`.
+/// apart, for what holds them: the members, documents or bytes, whichever lost the greatest share. Late observations count
+/// for `late` only. A signal that was joined to no row passes `minMatched`.
 pub fn judge(pipeline: &Pipeline, account: &Account, shards: Shards) -> Vec<String> {
     let signals: Vec<&str> = pipeline.archive.signals.iter().map(|signal| signal.name.as_str()).collect();
     let mut sentences = Vec::new();
