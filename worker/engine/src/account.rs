@@ -104,8 +104,7 @@ impl Members {
     /// A document without a robot was decoded, so it is among the documents and among the refused.
     pub fn met(&self) -> u64 {
         let decoded = [Kind::NoRobot, Kind::RobotConflict];
-        let counted = decoded.iter().filter_map(|kind| self.quarantined.get(kind.word()));
-        let counted = counted.fold(0_u64, |sum, count| sum.saturating_add(*count));
+        let counted = decoded.iter().fold(0_u64, |sum, kind| sum.saturating_add(self.refused_as(*kind)));
         self.documents.saturating_add(self.refused()).saturating_sub(counted)
     }
 
@@ -116,7 +115,11 @@ impl Members {
 
     /// Members that cannot be read, or not to their end.
     pub fn unreadable(&self) -> u64 {
-        self.quarantined.get(Kind::Unreadable.word()).copied().unwrap_or(0)
+        self.refused_as(Kind::Unreadable)
+    }
+
+    fn refused_as(&self, kind: Kind) -> u64 {
+        self.quarantined.get(kind.word()).copied().unwrap_or(0)
     }
 }
 
@@ -317,7 +320,8 @@ impl LabelAccount {
     }
 }
 
-fn add(sum: &mut u64, more: u64) {
+/// Adds; a sum beyond `u64::MAX` stays there.
+pub(crate) fn add(sum: &mut u64, more: u64) {
     *sum = sum.saturating_add(more);
 }
 

@@ -1,7 +1,7 @@
 //! Documents made at random, damaged at random: the decoder says what the oracle says, and the oracle parses what
 //! serde_json parses.
 
-use super::fixture::{archive, place, signal};
+use super::fixture::{archive, place, signal, source};
 use super::oracle::{self, Expected, Parser, Tree};
 use super::*;
 use arrow::array::AsArray;
@@ -418,7 +418,7 @@ proptest! {
         }
         let bytes = damage.of(text.into_bytes());
         let mut decoder = Decoder::new(Arc::new(Plan::new(&archive).unwrap()));
-        let source = Source { member: 0, robot: capture, stamp: Stamp::At(STAMP_MS * 1_000_000), stored_bytes: 0, role: Role::Own };
+        let source = Source { stamp: Stamp::At(STAMP_MS * 1_000_000), ..source(0, capture) };
         // What it learned of other documents changes nothing.
         for (document, style) in &before {
             let mut other = String::new();

@@ -36,7 +36,7 @@ mod walk;
 pub use pipeline::plan::Role;
 pub use plan::{Plan, PlanError};
 
-use crate::account::{Account, Kind};
+use crate::account::{Account, Kind, add};
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::error::ArrowError;
 use cell::Note;
@@ -212,8 +212,7 @@ impl Decoder {
     ) {
         self.begin(source);
         if source.role == Role::Own {
-            let sum = &mut self.account.members.lost_bytes;
-            *sum = sum.saturating_add(lost_bytes);
+            add(&mut self.account.members.lost_bytes, lost_bytes);
         }
         self.refuse_unit(kind, offset, sample(sample_bytes));
     }
@@ -251,7 +250,7 @@ impl Decoder {
         if source.role == Role::Own {
             let members = &mut self.account.members;
             members.read += 1;
-            members.stored_bytes = members.stored_bytes.saturating_add(source.stored_bytes);
+            add(&mut members.stored_bytes, source.stored_bytes);
         }
     }
 
