@@ -69,13 +69,13 @@ impl Laps {
 
 /// Laps that follow each other without a gap: one look at the clock for each.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct Stopwatch {
     pub(super) laps: Laps,
     since: Instant,
 }
 
-impl Watch {
-    /// A watch whose first lap begins now.
+impl Stopwatch {
+    /// A stopwatch whose first lap begins now.
     pub(super) fn start() -> Self {
         Self { laps: Laps::default(), since: Instant::now() }
     }

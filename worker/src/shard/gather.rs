@@ -10,7 +10,7 @@
 
 use super::carry::{Carry, Stretch};
 use super::chunk::Pick;
-use super::clock::{Clock, Step, Watch};
+use super::clock::{Clock, Step, Stopwatch};
 use super::room::{Held, Room};
 use crate::fault::{Exit, Fault};
 use crate::plan::Sources;
@@ -218,7 +218,7 @@ impl Line<'_, '_, '_> {
 /// What one thread decodes a block with, and what came of it so far.
 struct Hand {
     tools: Tools,
-    watch: Watch,
+    watch: Stopwatch,
     stretches: Decoded,
 }
 
@@ -272,7 +272,7 @@ impl<'a> Gather<'_, 'a> {
 
     /// Unpacks and decodes a block.
     fn decode(&self, block: Block, chunk: &Chunk) -> Result<Decoded, Fault> {
-        let mut hand = Hand { tools: self.tools(), watch: Watch::start(), stretches: Vec::new() };
+        let mut hand = Hand { tools: self.tools(), watch: Stopwatch::start(), stretches: Vec::new() };
         self.block(block, &mut hand, chunk)?;
         self.clock.add(&hand.watch.laps);
         self.tools.lock().unwrap_or_else(PoisonError::into_inner).push(hand.tools);
