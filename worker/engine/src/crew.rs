@@ -10,7 +10,9 @@
 //! whoever hands it out waits on a thread of its own.
 
 use rayon_core::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Through which work is handed out that may borrow what outlives `'scope`.
 pub type Scope<'scope> = rayon_core::Scope<'scope>;
@@ -41,43 +43,59 @@ impl Crew {
         self.0.in_place_scope(hand_out)
     }
 
-    /// What `work` makes of each item and its number, in order.
+    /// Hands out `work` that borrows nothing, whether somebody waits for what it makes or not.
     ///
-    /// Panics when `work` does.
-    pub fn map<I: Send, O: Send>(
-        &self,
-        items: impl ExactSizeIterator<Item = I>,
-        work: &(impl Fn(usize, I) -> O + Sync),
-    ) -> Vec<O> {
-        let mut made: Vec<Option<O>> = (0..items.len()).map(|_| None).collect();
-        self.scope(|scope| {
-            for (index, (item, place)) in items.zip(&mut made).enumerate() {
-                scope.spawn(move |_| *place = Some(work(index, item)));
+    /// What it gives panics when `work` does.
+    pub fn begin<T, W>(&self, work: W) -> impl Future<Output = T> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        let (send, made) = oneshot::channel();
+        // Nobody hears it where the one who asked has a fault of its own.
+        self.0.spawn(move || drop(send.send(catch_unwind(AssertUnwindSafe(work)))));
+        async move {
+            match made.await {
+                Ok(made) => made.unwrap_or_else(|panic| resume_unwind(panic)),
+                Err(_) => unreachable!("a crew does all that was handed out"),
             }
-        });
-        made.into_iter().flatten().collect()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_came_of_items_is_in_their_order() {
-        let crew = Crew::new(3).unwrap();
-        assert_eq!(crew.map((0..50).rev(), &|index, item| index + item), [49; 50]);
-        assert_eq!(crew.map(std::iter::empty::<()>(), &|index, ()| index), [0; 0]);
-    }
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
     fn several_hand_out_to_one_thread_and_all_of_it_ends() {
         let crew = Crew::new(0).unwrap();
-        let sum = || crew.map(0..100_u32, &|_, item| item).into_iter().sum::<u32>();
+        let sum = || {
+            let sum = AtomicU32::new(0);
+            crew.scope(|scope| {
+                for item in 0..100 {
+                    let sum = &sum;
+                    scope.spawn(move |_| {
+                        sum.fetch_add(item, Ordering::Relaxed);
+                    });
+                }
+            });
+            sum.into_inner()
+        };
         std::thread::scope(|threads| {
             let others: Vec<_> = (0..4).map(|_| threads.spawn(sum)).collect();
             others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), 4950));
         });
         assert_eq!(crew.threads(), 1);
+    }
+
+    #[tokio::test]
+    async fn work_is_done_before_anybody_asks_for_it_and_its_panic_is_told_to_who_does() {
+        let crew = Crew::new(1).unwrap();
+        let (begun, first) = (crew.begin(|| panic!("broken")), crew.begin(|| 1));
+        assert_eq!((crew.begin(|| 2).await, first.await), (2, 1));
+        let told = tokio::spawn(begun).await.map(|never: ()| never).unwrap_err();
+        assert!(told.is_panic());
     }
 }

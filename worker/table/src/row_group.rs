@@ -6,14 +6,17 @@
 //! ```
 //! An encoder looks for the end of a page after each slice, so its bytes are the same however the rows came, and on any number of
 //! threads. Only where a slice begins in one batch and ends in another is a column copied. Columns that were encoded while rows come
-//! in would each hold a compressor of half a MiB, whose tables are cold at every page.
+//! in would each hold a compressor of half a MiB, whose tables are cold at every page. A column's values go once it is encoded, and
+//! what it came to can be written while others are encoded.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use engine::crew::Crew;
+use futures::stream::{self, BoxStream, StreamExt};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::errors::{ParquetError, Result};
+use std::sync::Arc;
 
 /// Bytes of a value that is no text, for what a row group holds.
 pub(crate) const VALUE_BYTES: usize = 8;
@@ -44,9 +47,9 @@ impl RowGroup {
         self.batches.push(batch);
     }
 
-    /// Encodes its columns, which are flat: one leaf each. What they come to, as the file's group `index`.
+    /// Encodes its columns, which are flat: one leaf each. What they come to, one after the other, as the file's group `index`.
     ///
-    /// The bytes depend on `slice_rows`, and not on who encodes: the `crew`, or this thread where there is none.
+    /// The bytes depend on `slice_rows`, and not on who encodes: the `crew`, or, where there is none, whoever asks for them.
     pub(crate) fn close(
         self,
         groups: &ArrowRowGroupWriterFactory,
@@ -54,26 +57,41 @@ impl RowGroup {
         index: usize,
         slice_rows: usize,
         crew: Option<&Crew>,
-    ) -> Result<Vec<ArrowColumnChunk>> {
-        let columns = groups.create_column_writers(index)?;
-        if columns.len() != schema.fields().len() {
+    ) -> Result<BoxStream<'static, Result<ArrowColumnChunk>>> {
+        let writers = groups.create_column_writers(index)?;
+        if writers.len() != schema.fields().len() {
             return Err(ParquetError::General("a table's columns are flat, and one of these is not".to_owned()));
         }
-        let slices = slices(self.batches.iter().map(RecordBatch::num_rows), slice_rows);
-        let encode = |index: usize, mut column: ArrowColumnWriter| {
-            for extracts in &slices {
-                let values =
-                    |extract: &Extract| self.batches[extract.batch].column(index).slice(extract.from, extract.rows);
-                for leaf in compute_leaves(schema.field(index), &whole(extracts.iter().map(values).collect())?)? {
-                    column.write(&leaf)?;
-                }
-            }
-            column.close()
+        let slices = Arc::new(slices(self.batches.iter().map(RecordBatch::num_rows), slice_rows));
+        let column = |(index, writer)| {
+            let batches = self.batches.iter().map(|batch| Arc::clone(batch.column(index))).collect();
+            Column { field: Arc::clone(&schema.fields()[index]), batches, slices: Arc::clone(&slices), writer }
         };
-        match crew {
-            Some(crew) => crew.map(columns.into_iter(), &encode).into_iter().collect(),
-            None => columns.into_iter().enumerate().map(|(index, column)| encode(index, column)).collect(),
+        let columns: Vec<Column> = writers.into_iter().enumerate().map(column).collect();
+        let Some(crew) = crew else { return Ok(stream::iter(columns).map(Column::encode).boxed()) };
+        let begun: Vec<_> = columns.into_iter().map(|column| crew.begin(|| column.encode())).collect();
+        Ok(stream::iter(begun).then(|made| made).boxed())
+    }
+}
+
+/// A column of a row group.
+struct Column {
+    field: FieldRef,
+    /// Its values, as they came.
+    batches: Vec<ArrayRef>,
+    slices: Arc<Vec<Vec<Extract>>>,
+    writer: ArrowColumnWriter,
+}
+
+impl Column {
+    fn encode(mut self) -> Result<ArrowColumnChunk> {
+        for extracts in &*self.slices {
+            let values = |extract: &Extract| self.batches[extract.batch].slice(extract.from, extract.rows);
+            for leaf in compute_leaves(&self.field, &whole(extracts.iter().map(values).collect())?)? {
+                self.writer.write(&leaf)?;
+            }
         }
+        self.writer.close()
     }
 }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! batches of any length ─► row group ─► equal slices ─► pages ─► pieces ─► upload
 //! ```
+//! Pieces are sent while more columns of their row group are encoded.
 
 use crate::error::TableError;
 use crate::row_group::{RowGroup, VALUE_BYTES};
@@ -14,6 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use engine::crew::Crew;
+use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -22,8 +24,8 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
-use std::collections::VecDeque;
 use std::io::Write;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Who wrote the file: constant, so that bytes are; in the form that readers parse.
 const CREATED_BY: &str = "fleetloom version 1.0.0 (build 1)";
@@ -67,8 +69,7 @@ pub(crate) struct ParquetUpload {
     file: SerializedFileWriter<Pieces>,
     /// Encodes its columns; nobody: whoever writes.
     crew: Option<Crew>,
-    upload: Box<dyn Upload>,
-    hash: blake3::Hasher,
+    sending: Sending,
     rows: u64,
 }
 
@@ -95,7 +96,8 @@ impl ParquetUpload {
     ) -> Result<Self, TableError> {
         let options =
             ArrowWriterOptions::new().with_properties(properties(schema, layout)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Pieces::default(), SchemaRef::clone(schema), options)
+        let (pieces, whole) = Pieces::new();
+        let writer = ArrowWriter::try_new_with_options(pieces, SchemaRef::clone(schema), options)
             .and_then(ArrowWriter::into_serialized_writer);
         let (file, groups) = writer.map_err(|error| TableError::writing(key, &error))?;
         Ok(Self {
@@ -107,8 +109,7 @@ impl ParquetUpload {
             groups,
             file,
             crew: None,
-            upload: store.upload(key).await?,
-            hash: blake3::Hasher::new(),
+            sending: Sending { whole, upload: store.upload(key).await?, hash: blake3::Hasher::new() },
             rows: 0,
         })
     }
@@ -147,8 +148,7 @@ impl ParquetUpload {
     /// Ends the row group, which frees what it holds.
     pub(crate) async fn end_row_group(&mut self) -> Result<(), TableError> {
         self.gather_all().await?;
-        self.end().map_err(|error| TableError::writing(&self.key, &error))?;
-        self.drain().await
+        Box::pin(self.end()).await
     }
 
     /// Makes the file visible, whole and durable.
@@ -156,14 +156,14 @@ impl ParquetUpload {
         self.end_row_group().await?;
         let footer = self.file.finish().map_err(|error| TableError::writing(&self.key, &error))?;
         self.file.inner_mut().close();
-        self.drain().await?;
-        let object = self.upload.finish().await?;
-        Ok(Finished { object, rows: self.rows, hash: self.hash.finalize(), footer })
+        self.sending.send().await?;
+        let object = self.sending.upload.finish().await?;
+        Ok(Finished { object, rows: self.rows, hash: self.sending.hash.finalize(), footer })
     }
 
     /// Removes what was written.
     pub(crate) async fn abort(self) -> Result<(), TableError> {
-        Ok(self.upload.abort().await?)
+        Ok(self.sending.upload.abort().await?)
     }
 
     /// Moves small batches into the row group, those that still wait for more too.
@@ -187,50 +187,68 @@ impl ParquetUpload {
             self.group.push(rows.slice(0, now));
             rows = rows.slice(now, rows.num_rows() - now);
             if self.group.rows() == self.group_rows {
-                self.end().map_err(|error| TableError::writing(&self.key, &error))?;
-                self.drain().await?;
+                Box::pin(self.end()).await?;
             }
         }
         Ok(())
     }
 
     /// Ends the row group, if it has rows.
-    fn end(&mut self) -> Result<(), ParquetError> {
+    async fn end(&mut self) -> Result<(), TableError> {
         if self.group.rows() == 0 {
             return Ok(());
         }
-        let (group, index) = (std::mem::take(&mut self.group), self.file.flushed_row_groups().len());
-        let columns = group.close(&self.groups, &self.schema, index, slice_rows(&self.schema), self.crew.as_ref())?;
-        let mut into = self.file.next_row_group()?;
-        for column in columns {
-            column.append_to_row_group(&mut into)?;
+        let Self { key, schema, groups, file, sending, .. } = self;
+        let writing = |error: ParquetError| TableError::writing(key, &error);
+        let (group, index) = (std::mem::take(&mut self.group), file.flushed_row_groups().len());
+        let columns = group.close(groups, schema, index, slice_rows(schema), self.crew.as_ref());
+        let (mut columns, mut into) = (columns.map_err(writing)?, file.next_row_group().map_err(writing)?);
+        while let Some(column) = columns.try_next().await.map_err(writing)? {
+            column.append_to_row_group(&mut into).map_err(writing)?;
+            sending.send().await?;
         }
-        into.close().map(drop)
+        into.close().map(drop).map_err(writing)
+    }
+}
+
+/// What the encoder has written, cut into pieces: never copied, however much a row group comes to.
+#[derive(Debug)]
+struct Pieces {
+    open: Vec<u8>,
+    whole: UnboundedSender<Vec<u8>>,
+}
+
+impl Pieces {
+    /// With where its whole pieces come out.
+    fn new() -> (Self, UnboundedReceiver<Vec<u8>>) {
+        let (whole, out) = unbounded_channel();
+        (Self { open: Vec::new(), whole }, out)
     }
 
+    /// What is there is a whole piece.
+    fn close(&mut self) {
+        if !self.open.is_empty() {
+            // Whoever dropped the other end has given the file up.
+            let _ = self.whole.send(std::mem::take(&mut self.open));
+        }
+    }
+}
+
+/// The way of pieces into the store.
+struct Sending {
+    whole: UnboundedReceiver<Vec<u8>>,
+    upload: Box<dyn Upload>,
+    hash: blake3::Hasher,
+}
+
+impl Sending {
     /// Hands whole pieces to the upload.
-    async fn drain(&mut self) -> Result<(), TableError> {
-        while let Some(piece) = self.file.inner_mut().whole.pop_front() {
+    async fn send(&mut self) -> Result<(), TableError> {
+        while let Ok(piece) = self.whole.try_recv() {
             self.hash.update(&piece);
             self.upload.write(piece.into()).await?;
         }
         Ok(())
-    }
-}
-
-/// What the encoder has written and the upload has not taken yet: never copied, however much a row group comes to.
-#[derive(Debug, Default)]
-struct Pieces {
-    whole: VecDeque<Vec<u8>>,
-    open: Vec<u8>,
-}
-
-impl Pieces {
-    /// What is there is a whole piece.
-    fn close(&mut self) {
-        if !self.open.is_empty() {
-            self.whole.push_back(std::mem::take(&mut self.open));
-        }
     }
 }
 
