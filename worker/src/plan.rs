@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::work::{ENGINE, Work, now_ms};
 use archive::listing::{Listing, list};
 use archive::store::{Put, StoreError};
+use futures::future::join;
 use pipeline::meaning::meaning;
 use pipeline::member::Member;
 use pipeline::pipeline::DayRange;
@@ -101,14 +102,13 @@ async fn against(work: &Work, ask: &Ask, listing: Listing, base: Option<&TableSt
     if let Some(before) = &before {
         changes::name(work, &mut plan, &sources, before).await?;
     }
-    write(work, &plan).await?;
     let measured = if plan.stale().next().is_some() {
         read_reports(work.result.as_ref(), &found.latest).await?
     } else {
         BTreeMap::new()
     };
     let estimate = estimate(&plan, measured.values());
-    write_estimate(work.result.as_ref(), &plan.hash(), &estimate).await?;
+    write(work, &plan, &estimate).await?;
     Ok(Planned { plan, listing, sources, estimate })
 }
 
@@ -148,9 +148,16 @@ pub(crate) async fn planned_ms(work: &Work, hash: &str) -> Result<Option<i64>, F
     Ok(object.modified_ns.map(|ns| ns / MILLI_NS))
 }
 
+/// Writes down a plan and, meanwhile, what its work will take: nobody asks for that before the plan has ended.
+async fn write(work: &Work, plan: &Plan, estimate: &Estimate) -> Result<(), Fault> {
+    let hash = plan.hash();
+    let (plan, estimate) = join(put(work, &hash, plan), write_estimate(work.result.as_ref(), &hash, estimate)).await;
+    plan.and(estimate.map_err(Fault::from))
+}
+
 /// A plan's name is its hash, so one that is there is the same, and after a lost answer it may be put again.
-async fn write(work: &Work, plan: &Plan) -> Result<(), Fault> {
-    let (name, json) = (layout::plan(&plan.hash()), plan.to_json());
+async fn put(work: &Work, hash: &str, plan: &Plan) -> Result<(), Fault> {
+    let (name, json) = (layout::plan(hash), plan.to_json());
     match work.result.put(&name, json.clone().into(), Put::IfAbsent).await {
         Ok(_) | Err(StoreError::Exists { .. }) => Ok(()),
         Err(StoreError::Unknown { .. }) => {

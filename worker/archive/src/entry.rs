@@ -1,6 +1,7 @@
 //! An entry of a zip or tar, before anybody asked what its name says; and numbers in little-endian bytes.
 
 use pipeline::member::Packing;
+use std::sync::Arc;
 
 /// Entries handed over at a time: some 100 KB, so that the next ones find the memory of those before still warm.
 pub(crate) const CHUNK: usize = 1024;
@@ -10,7 +11,7 @@ pub(crate) const CHUNK: usize = 1024;
 pub(crate) struct Entry {
     /// Position among all entries, folders and links too.
     pub(crate) position: u64,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// Zip: of the local header. Tar: of the data.
     pub(crate) offset: u64,
     pub(crate) stored_bytes: u64,

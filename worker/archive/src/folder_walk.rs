@@ -116,5 +116,5 @@ fn dangling(key: String) -> Object {
 
 /// An entry's name; bytes that are not UTF-8 as `\xNN`. Such a file can be listed and not read.
 fn printable(entry: &DirEntry) -> String {
-    crate::text::printable(entry.file_name().as_encoded_bytes())
+    crate::text::printable(entry.file_name().as_encoded_bytes()).into_owned()
 }

@@ -94,7 +94,7 @@ impl<'a> Members<'a> {
             Some(None) => {
                 self.tally.ignored += 1;
                 if self.tally.ignored_examples.len() < EXAMPLES {
-                    self.tally.ignored_examples.push(entry.name);
+                    self.tally.ignored_examples.push(entry.name.to_string());
                 }
                 return None;
             }
@@ -135,7 +135,7 @@ impl Robots {
 
 /// A plain object as its own member.
 fn plain(object: &Object) -> Entry {
-    let (name, packing) = (String::new(), Packing::Stored);
+    let (name, packing) = ("".into(), Packing::Stored);
     Entry {
         position: 0,
         name,

@@ -144,7 +144,7 @@ impl Walk {
             return Ok(None);
         }
         let packing = if sparse { Packing::Unsupported(SPARSE) } else { Packing::Stored };
-        let name = printable(name.strip_suffix(b"\0").unwrap_or(&name));
+        let name = printable(name.strip_suffix(b"\0").unwrap_or(&name)).into();
         Ok(Some(Entry { position, name, offset, stored_bytes: size, unpacked_bytes: size, crc32: None, packing }))
     }
 

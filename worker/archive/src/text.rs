@@ -1,12 +1,13 @@
 //! Names that are bytes: UTF-8 as it is, anything else escaped, so that every name can be printed and told apart.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// The text of a name; bytes that are not UTF-8 are written as `\xNN`. Text that is UTF-8 is never changed, so a name that
 /// spells `\xNN` itself stays as it is.
-pub(crate) fn printable(name: &[u8]) -> String {
+pub(crate) fn printable(name: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(name) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(name.len() + 8);
     for chunk in name.utf8_chunks() {
@@ -16,7 +17,7 @@ pub(crate) fn printable(name: &[u8]) -> String {
             let _ = write!(text, "\\x{byte:02x}");
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ fn entry(fields: Fields<'_>, name: &[u8], extra: &[u8], position: u64, shift: u6
     let offset = offset.saturating_add(shift);
     Some(Entry {
         position,
-        name: printable(name),
+        name: printable(name).into(),
         offset,
         stored_bytes,
         unpacked_bytes,

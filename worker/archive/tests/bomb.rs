@@ -34,7 +34,7 @@ fn a_gib_of_zeros_needs_no_memory() {
     let member = Member {
         object: 0,
         position: 0,
-        name: "bomb".to_owned(),
+        name: "bomb".into(),
         robot: None,
         stamp: Stamp::Absent,
         offset: 0,

@@ -19,7 +19,7 @@ use zip::ZipWriter;
 const THREE: [(&str, &[u8]); 3] = [("r1/5.json", b"{\"a\":1}"), ("r2/6.json", b"{}"), ("r1/7.json", b"")];
 
 fn names(read: &Read) -> Vec<&str> {
-    read.members.iter().map(|member| member.name.as_str()).collect()
+    read.members.iter().map(|member| &*member.name).collect()
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn zip64_directories_of_more_than_65535_members_are_read_in_chunks() {
     zip.set_comment("c".repeat(65_535));
     let read = members_of(zip.finish().unwrap().into_inner(), "{robot}/{millis}.json").await.unwrap();
     assert_eq!(read.members.len(), 70_000);
-    assert!(read.members.iter().enumerate().all(|(n, m)| m.position == n as u64 && m.name == format!("r/{n}.json")));
+    assert!(read.members.iter().enumerate().all(|(n, m)| m.position == n as u64 && *m.name == format!("r/{n}.json")));
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_tar_with_small_and_large_members_is_walked_through() {
         read.members
             .iter()
             .zip(&names_and_bytes)
-            .all(|(m, (name, bytes))| m.name == *name && m.stored_bytes == bytes.len() as u64)
+            .all(|(m, (name, bytes))| *m.name == **name && m.stored_bytes == bytes.len() as u64)
     );
 }
 
@@ -230,7 +230,7 @@ async fn plain_objects_are_their_own_members() {
     let archive = archive("{robot}/{date}.json", None);
     let read = members_in(Arc::new(store), &archive, &object).await.unwrap();
     let member = &read.members[0];
-    assert_eq!((read.members.len(), member.name.as_str(), member.stored_bytes), (1, "", 2));
+    assert_eq!((read.members.len(), &*member.name, member.stored_bytes), (1, "", 2));
     assert!(matches!(member.stamp, Stamp::Day(_)) && member.robot.as_deref() == Some("r7"));
 }
 

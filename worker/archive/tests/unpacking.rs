@@ -43,7 +43,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
 /// A member as a tar or a plain object has it.
 fn stored(raw: &[u8]) -> Member {
     let stored_bytes = raw.len() as u64;
-    let (name, robot, stamp, packing) = ("m".to_owned(), None, Stamp::Absent, Packing::Stored);
+    let (name, robot, stamp, packing) = ("m".into(), None, Stamp::Absent, Packing::Stored);
     Member {
         object: 0,
         position: 0,

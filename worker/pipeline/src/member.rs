@@ -48,7 +48,7 @@ pub struct Member {
     /// Position inside the object: central directory order, tar order. Archive order = (object, position).
     pub position: u64,
     /// Its name; bytes that are not UTF-8 are written as `\xNN`.
-    pub name: String,
+    pub name: Arc<str>,
     /// The `{robot}` (or whichever capture the archive names), if any.
     pub robot: Option<Arc<str>>,
     /// The time in its name or, failing that, in its object's key.

@@ -255,7 +255,9 @@ fn run<'k>(tokens: &[Token], key: &'k str, at: usize, values: &mut [&'k str; CAP
 
 /// How many digits `text` starts with, at most [`DIGITS_MAX`].
 fn digits(text: &str) -> usize {
-    text.bytes().take(DIGITS_MAX).take_while(u8::is_ascii_digit).count()
+    let bytes = text.as_bytes();
+    let bytes = &bytes[..bytes.len().min(DIGITS_MAX)];
+    bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len())
 }
 
 /// Lengths at which a `**` may end: none, and after each character that `stop` accepts.

@@ -1,8 +1,10 @@
 //! Laws of the cut: parts tile robots × time, stay where they are when data is added, and see whatever their rows need.
 
 use fleetloom_pipeline::member::{Member, Packing, Stamp};
-use fleetloom_pipeline::plan::{Cell, Cells, Draft, Inputs, Outline, Part, Role, Sight, Survey, When, robot_hash};
-use fleetloom_pipeline::time::DAY_NS;
+use fleetloom_pipeline::plan::{
+    Bucket, Cell, Cells, Draft, Inputs, Outline, Part, Role, Sight, Survey, When, robot_hash,
+};
+use fleetloom_pipeline::time::{DAY_NS, Span};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ fn member(position: u64, robot: u32, second: i64, bytes: u64) -> Member {
     Member {
         object: 0,
         position,
-        name: format!("{robot}/{stamp_ns}.json"),
+        name: format!("{robot}/{stamp_ns}.json").into(),
         robot: Some(robot),
         stamp: Stamp::At(stamp_ns),
         offset: 0,
@@ -222,4 +224,13 @@ fn an_archive_without_stamps_is_cut_by_robot_only() {
     let parts = parts(sight, &members, 300);
     assert!(parts.len() > 1);
     assert!(parts.iter().all(|part| part.span.from_ns == i64::MIN && part.span.to_ns == i64::MAX));
+}
+
+#[test]
+fn a_name_that_tells_a_time_beyond_the_last_instant_is_of_the_part_of_all_time() {
+    let sight = Sight { back_ns: 0, forward_ns: 0, covers_ns: 0, lateness_ns: 0, alive_ns: 0 };
+    let last = Member { stamp: Stamp::At(i64::MAX), ..member(0, 1, 0, 100) };
+    let all = Part { span: Span::ALL, bucket: Bucket::ALL };
+    let found = inputs(sight, &[all], &[last, member(1, 1, 5, 100)]);
+    assert_eq!(found.iter().map(|(_, inputs)| inputs.members).collect::<Vec<_>>(), [2]);
 }

@@ -150,7 +150,7 @@ fn torn(archive: &Archive, index: u32, object: &Object) -> Member {
     Member {
         object: index,
         position: 0,
-        name: String::new(),
+        name: "".into(),
         robot: None,
         stamp: match captures.map(|captures| captures.stamp()) {
             None | Some(Stamp::Absent) => Stamp::At(0),

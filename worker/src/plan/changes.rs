@@ -13,6 +13,7 @@ use pipeline::plan::{Cell, Outline, Part, Plan, Reason, State, When, sight};
 use pipeline::time::Span;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Cells compared for one plan.
 const CELLS_MAX: usize = 64;
@@ -115,14 +116,18 @@ impl<'a> Comparing<'a> {
         let span = if cell.when == When::Never { Span::ALL } else { span };
         let members = member_list(self.work, sources, index, span).await?;
         let members = members.into_iter().filter(|member| When::of(member.stamp) == cell.when);
-        Ok(members.map(|member| (member.clone(), content_id(&member, &sources.objects[index]))).collect())
+        let named = |member| {
+            let content = content_id(&member, &sources.objects[index]);
+            (member, content)
+        };
+        Ok(members.map(named).collect())
     }
 }
 
 /// The members that are in one list and not in the other, by name. Of equal names the last counts.
 fn differences(object: &str, old: Vec<(Member, [u8; 32])>, new: Vec<(Member, [u8; 32])>) -> Vec<Change> {
-    let mut old: BTreeMap<String, (Member, [u8; 32])> =
-        old.into_iter().map(|(member, content)| (member.name.clone(), (member, content))).collect();
+    let mut old: BTreeMap<Arc<str>, (Member, [u8; 32])> =
+        old.into_iter().map(|(member, content)| (Arc::clone(&member.name), (member, content))).collect();
     let mut changes = Vec::new();
     for (member, content) in new {
         match old.remove(&member.name) {
@@ -138,7 +143,7 @@ fn differences(object: &str, old: Vec<(Member, [u8; 32])>, new: Vec<(Member, [u8
 
 /// `robot member what`, the robot where the member's name does not hold it.
 fn change(object: &str, member: Member, what: &str) -> Change {
-    let name = if member.name.is_empty() { object } else { member.name.as_str() };
+    let name = if member.name.is_empty() { object } else { &*member.name };
     let text = match member.robot.as_deref().filter(|robot| !name.contains(robot)) {
         Some(robot) => format!("{robot} {name} {what}"),
         None => format!("{name} {what}"),

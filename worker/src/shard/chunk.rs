@@ -169,8 +169,8 @@ impl Chunks {
             _ => self.last.insert((Arc::clone(&pick.robot), self.numbers[&pick.robot])).1,
         } - self.given;
         let Waiting { picks, missing } = &mut self.waiting[number];
-        // The one that is given next has its room at once. Where others are begun before, it is not said when they are filled.
-        if number == 0 && picks.is_empty() {
+        // Room that is not filled yet costs no memory: its pages are untouched.
+        if picks.is_empty() {
             picks.reserve_exact(usize::try_from(*missing).unwrap_or_default());
         }
         *missing -= 1;
@@ -194,7 +194,7 @@ mod tests {
         let member = Member {
             object: 0,
             position: 0,
-            name: String::new(),
+            name: "".into(),
             robot: robot.map(Into::into),
             stamp: Stamp::Absent,
             offset: 0,

@@ -86,7 +86,11 @@ impl Lists<'_> {
             Some(Pick { member, role, until, robot })
         };
         let members = clock.time(Step::List, || self.runtime.block_on(walk.next()))?;
-        Ok(members.map(|members| members.into_iter().filter_map(pick).collect()))
+        Ok(members.map(|members| {
+            let mut picks = Vec::with_capacity(members.len());
+            picks.extend(members.into_iter().filter_map(pick));
+            picks
+        }))
     }
 
     /// The first pass.

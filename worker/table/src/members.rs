@@ -111,7 +111,7 @@ impl MemberLists {
         let (chunks, mut ready) = channel::<Vec<Member>>(CHUNKS_BEHIND);
         let file = tokio::spawn(async move {
             while let Some(members) = ready.recv().await {
-                encoding.write(&members).await?;
+                encoding.write(members).await?;
             }
             Ok(encoding)
         });
@@ -217,11 +217,11 @@ struct Encoding {
 }
 
 impl Encoding {
-    async fn write(&mut self, members: &[Member]) -> Result<(), TableError> {
-        (self.beside)(members);
+    async fn write(&mut self, members: Vec<Member>) -> Result<(), TableError> {
+        (self.beside)(&members);
         members.iter().for_each(|member| self.groups.add(member));
-        let batch = encode(members).map_err(|error| TableError::writing(&self.key, &error))?;
-        self.keeping.add(&batch);
+        let batch = encode(&members).map_err(|error| TableError::writing(&self.key, &error))?;
+        self.keeping.add(members);
         self.file.write(batch).await
     }
 }
@@ -267,50 +267,45 @@ pub struct MembersReader {
 /// The chunks of a list.
 enum Chunks {
     /// Of one that this process wrote, all that it holds.
-    Kept { list: Arc<[RecordBatch]>, next: usize, wanted: Wanted },
+    Kept { list: kept::Chunks, next: usize, wanted: Wanted },
     /// Of one that another thread reads and decodes, what is wanted of it.
     Decoded { ready: Receiver<RecordBatch>, list: Task<(), ParquetError> },
-}
-
-impl Chunks {
-    /// The next one, with those of its rows that are wanted (`None`: all).
-    async fn next(&mut self) -> Result<Option<(RecordBatch, Option<BooleanArray>)>, ParquetError> {
-        match self {
-            Self::Kept { list, next, wanted } => {
-                let chunk = list.get(*next);
-                *next += 1;
-                Ok(chunk.map(|chunk| wanted.of(chunk).map(|rows| (chunk.clone(), rows))).transpose()?)
-            }
-            Self::Decoded { ready, list } => match ready.recv().await {
-                Some(chunk) => Ok(Some((chunk, None))),
-                None => list.end().await.map(|_| None),
-            },
-        }
-    }
 }
 
 impl MembersReader {
     /// The next members; never an empty chunk; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Member>>, TableError> {
-        while let Some((batch, wanted)) =
-            self.chunks.next().await.map_err(|error| TableError::reading(&self.place, error))?
-        {
-            let columns = Columns::of(&batch).ok_or_else(|| self.malformed())?;
-            let rows = wanted.as_ref().map_or(batch.num_rows(), BooleanArray::true_count);
-            let mut members = Vec::with_capacity(rows);
-            for row in (0..batch.num_rows()).filter(|row| wanted.as_ref().is_none_or(|wanted| wanted.value(*row))) {
-                let robot = columns.whose.robot(row).map(|robot| self.shared(robot));
-                members.push(Member { object: self.object, robot, ..columns.member(row) });
-            }
+        loop {
+            let members = match &mut self.chunks {
+                Chunks::Kept { list, next, wanted } => {
+                    let Some(chunk) = list.get(*next) else { return Ok(None) };
+                    *next += 1;
+                    wanted.of(chunk, self.object)
+                }
+                Chunks::Decoded { ready, list } => match ready.recv().await {
+                    Some(chunk) => self.members(&chunk)?,
+                    None => return list.end().await.map_or_else(|error| self.unreadable(error), |_| Ok(None)),
+                },
+            };
             if !members.is_empty() {
                 return Ok(Some(members));
             }
         }
-        Ok(None)
     }
 
-    fn malformed(&self) -> TableError {
-        TableError::malformed(&self.place, "not a list of members; remove it and run again")
+    fn unreadable<T>(&self, error: ParquetError) -> Result<T, TableError> {
+        Err(TableError::reading(&self.place, error))
+    }
+
+    /// All of a chunk that was decoded.
+    fn members(&mut self, chunk: &RecordBatch) -> Result<Vec<Member>, TableError> {
+        let malformed = || TableError::malformed(&self.place, "not a list of members; remove it and run again");
+        let columns = Columns::of(chunk).ok_or_else(malformed)?;
+        let member = |row| {
+            let robot = columns.whose.robot(row).map(|robot| self.shared(robot));
+            Member { object: self.object, robot, ..columns.member(row) }
+        };
+        Ok((0..chunk.num_rows()).map(member).collect())
     }
 
     /// The robot's name, shared with the member before: neighbours often have the same.
@@ -388,7 +383,7 @@ impl<'a> Columns<'a> {
         Member {
             object: 0,
             position: self.position.value(row),
-            name: self.name.value(row).to_owned(),
+            name: self.name.value(row).into(),
             robot: None,
             stamp: self.whose.stamp(row),
             offset: self.offset.value(row),
@@ -401,12 +396,11 @@ impl<'a> Columns<'a> {
 }
 
 impl Wanted {
-    /// Of each row of a chunk, whether its member is wanted; `None`: all are.
-    fn of(&self, chunk: &RecordBatch) -> Result<Option<BooleanArray>, ArrowError> {
-        if self.is_all() {
-            return Ok(None);
-        }
-        self.rows([ROBOT, STAMP_NS, STAMP_DAY].map(|index| chunk.column(index))).map(Some)
+    /// Those of some members that are wanted, of that object.
+    fn of(&self, members: &[Member], object: u32) -> Vec<Member> {
+        let mut question = Question { wanted: self, last: None };
+        let wanted = members.iter().filter(|member| question.holds(member.stamp, member.robot.as_deref()));
+        wanted.map(|member| Member { object, ..member.clone() }).collect()
     }
 
     fn is_all(&self) -> bool {
@@ -424,20 +418,12 @@ impl Wanted {
         Some(RowFilter::new(vec![Box::new(ArrowPredicateFn::new(columns, holds))]))
     }
 
-    /// Of each row, whether its member is wanted. Neighbours often have the same robot, which is asked about once.
+    /// Of each row, whether its member is wanted.
     fn rows(&self, columns: [&ArrayRef; 3]) -> Result<BooleanArray, ArrowError> {
         let whose = Whose::of(columns).ok_or_else(|| ArrowError::SchemaError("not a list of members".to_owned()))?;
-        let mut last: Option<(Option<&str>, bool)> = None;
-        let mut robot = |row| {
-            let Some(robots) = &self.robots else { return true };
-            let robot = whose.robot(row);
-            match last {
-                Some((before, wanted)) if before == robot => wanted,
-                _ => last.insert((robot, robots(robot))).1,
-            }
-        };
+        let mut question = Question { wanted: self, last: None };
         let rows = 0..whose.robot.len();
-        Ok(rows.map(|row| Some(self.holds(whose.stamp(row)) && robot(row))).collect())
+        Ok(rows.map(|row| Some(question.holds(whose.stamp(row), whose.robot(row)))).collect())
     }
 
     fn holds(&self, stamp: Stamp) -> bool {
@@ -460,6 +446,27 @@ impl Wanted {
         stamped < rows
             || instants.range.is_some_and(|(least, greatest)| meets(span, least, greatest))
             || days.range.is_some_and(|(least, greatest)| meets_days(span, least, greatest))
+    }
+}
+
+/// Whether members are wanted, asked one by one. Neighbours often have the same robot, which is asked about once.
+struct Question<'w, 'm> {
+    wanted: &'w Wanted,
+    /// The robot that was asked about last, and the answer.
+    last: Option<(Option<&'m str>, bool)>,
+}
+
+impl<'m> Question<'_, 'm> {
+    fn holds(&mut self, stamp: Stamp, robot: Option<&'m str>) -> bool {
+        self.wanted.holds(stamp) && self.holds_robot(robot)
+    }
+
+    fn holds_robot(&mut self, robot: Option<&'m str>) -> bool {
+        let Some(robots) = &self.wanted.robots else { return true };
+        match self.last {
+            Some((before, wanted)) if before == robot => wanted,
+            _ => self.last.insert((robot, robots(robot))).1,
+        }
     }
 }
 
@@ -523,7 +530,7 @@ fn encode(members: &[Member]) -> Result<RecordBatch, ArrowError> {
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from_iter_values(all().map(|member| member.position))),
-        Arc::new(StringArray::from_iter_values(all().map(|member| &member.name))),
+        Arc::new(StringArray::from_iter_values(all().map(|member| &*member.name))),
         text(all().map(|member| member.robot.as_deref())),
         Arc::new(all().map(instant).collect::<Int64Array>()),
         Arc::new(all().map(day).collect::<Date32Array>()),
@@ -545,7 +552,7 @@ mod tests {
         Member {
             object: 4,
             position,
-            name: format!("r{}/{position}.json.gz", position / 1000),
+            name: format!("r{}/{position}.json.gz", position / 1000).into(),
             robot: (!position.is_multiple_of(7)).then(|| Arc::from(format!("r{}", position / 1000))),
             stamp,
             offset: position * 300,

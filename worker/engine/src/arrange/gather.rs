@@ -121,12 +121,13 @@ fn primitive<T: ArrowPrimitiveType>(parts: &[&PrimitiveArray<T>], runs: &[Run]) 
 
 /// Errors: more than 2 GiB.
 fn texts(parts: &[&StringArray], runs: &[Run], nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-    let mut content = Vec::new();
+    let ends = |run: &Run| &parts[run.batch].value_offsets()[run.start..=run.start + run.rows];
+    let bytes = runs.iter().map(|run| usize::try_from(ends(run)[run.rows] - ends(run)[0]).unwrap_or(0));
+    let mut content = Vec::with_capacity(bytes.sum());
     let mut offsets = Vec::with_capacity(rows(runs) + 1);
     offsets.push(0i32);
     for run in runs {
-        let part = parts[run.batch];
-        let ends = &part.value_offsets()[run.start..=run.start + run.rows];
+        let (part, ends) = (parts[run.batch], ends(run));
         let (from, to) = (ends[0], ends[run.rows]);
         let moved = i32::try_from(content.len()).ok().filter(|before| before.checked_add(to - from).is_some());
         let moved = moved.ok_or(ArrowError::OffsetOverflowError(content.len()))? - from;

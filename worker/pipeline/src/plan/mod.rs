@@ -34,6 +34,7 @@ use key::InputsHasher;
 use reason::Judge;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::ops::Range;
 
 /// Layout of the plan's JSON.
 const FORMAT: u32 = 2;
@@ -131,7 +132,8 @@ pub struct Draft {
     sight: Sight,
     parts: Vec<Part>,
     hashers: Vec<InputsHasher>,
-    longest_ns: i64,
+    /// Where the context of each part begins, and where it ends at the latest: both ascend with the parts.
+    contexts: Vec<Span>,
 }
 
 impl Draft {
@@ -139,7 +141,12 @@ impl Draft {
     pub fn new(sight: Sight, parts: Vec<Part>) -> Self {
         let hashers = parts.iter().map(|_| InputsHasher::default()).collect();
         let longest_ns = parts.iter().map(|part| part.span.to_ns.saturating_sub(part.span.from_ns)).max().unwrap_or(0);
-        Self { sight, parts, hashers, longest_ns }
+        let context = |part: &Part| match part.span.from_ns {
+            i64::MIN => sight.context(Span::ALL),
+            from_ns => sight.context(Span { from_ns, to_ns: from_ns.saturating_add(longest_ns) }),
+        };
+        let contexts = parts.iter().map(context).collect();
+        Self { sight, parts, hashers, contexts }
     }
 
     /// Shows the next member in archive order to every part that reads it. `content` names its bytes.
@@ -151,18 +158,12 @@ impl Draft {
         }
     }
 
-    /// Positions of the parts whose context may hold the member: parts are sorted by their start, and none is longer than
-    /// `longest_ns`.
-    fn near(&self, member: &Member) -> std::ops::Range<usize> {
+    /// Positions of the parts whose context may hold the member.
+    fn near(&self, member: &Member) -> Range<usize> {
         let Some(window) = self.sight.window(member.stamp) else { return 0..self.parts.len() };
-        let over = |part: &Part| {
-            let start_ns = part.span.from_ns;
-            let latest = Span { from_ns: start_ns, to_ns: start_ns.saturating_add(self.longest_ns) };
-            start_ns != i64::MIN && self.sight.context(latest).to_ns <= window.from_ns
-        };
-        let begun = |part: &Part| self.sight.context(part.span).from_ns < window.to_ns;
-        let first = self.parts.partition_point(over);
-        first..self.parts.partition_point(begun).max(first)
+        let is_over = |to_ns| to_ns != i64::MAX && to_ns <= window.from_ns;
+        let first = self.contexts.partition_point(|context| is_over(context.to_ns));
+        first..self.contexts.partition_point(|context| context.from_ns < window.to_ns).max(first)
     }
 
     /// The parts with what they read.

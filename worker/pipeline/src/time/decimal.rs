@@ -1,5 +1,6 @@
 //! Decimal text as time, exactly: `1533226515002.73` milliseconds are …002730000 ns, without passing through a float.
 
+use super::{MICRO_NS, MILLI_NS, SECOND_NS};
 use thiserror::Error;
 
 /// Any number of so many digits is an `i64`.
@@ -19,6 +20,16 @@ pub enum Count {
 }
 
 impl Count {
+    /// So many nanoseconds are one.
+    fn nanoseconds(self) -> i64 {
+        match self {
+            Self::Seconds => SECOND_NS,
+            Self::Millis => MILLI_NS,
+            Self::Micros => MICRO_NS,
+            Self::Nanos => 1,
+        }
+    }
+
     /// 10^this nanoseconds are one.
     fn exponent(self) -> u32 {
         match self {
@@ -77,14 +88,15 @@ pub fn decimal_ns(text: &[u8], count: Count) -> Result<i64, DecimalError> {
 fn whole_ns(text: &[u8], count: Count) -> Option<i64> {
     let is_plain = !text.is_empty() && text.len() <= DIGITS_SAFE && (text.len() == 1 || text[0] != b'0');
     is_plain.then_some(())?;
-    let mut whole = 0i64;
+    let (mut whole, mut greatest) = (0i64, 0u8);
     for byte in text {
         let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then_some(())?;
-        // So few digits cannot wrap.
+        greatest = greatest.max(digit);
+        // So few digits cannot wrap; what is none is refused once all are read.
         whole = whole.wrapping_mul(10).wrapping_add(digit.into());
     }
-    whole.checked_mul(10i64.pow(count.exponent()))
+    (greatest <= 9).then_some(())?;
+    whole.checked_mul(count.nanoseconds())
 }
 
 fn push(magnitude: u64, digit: u8) -> Option<u64> {

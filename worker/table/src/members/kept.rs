@@ -1,12 +1,17 @@
 //! Small lists that this process wrote, in memory: whoever reads one next need not decode it.
 
 use super::CHUNK_MEMBERS;
-use arrow::array::RecordBatch;
+use pipeline::member::Member;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a list takes beside its chunks, about: its name and its place.
+/// What a list takes beside its members, about: its name and its place.
 const LIST_BYTES: usize = 200;
+/// What a member takes beside its name: itself, and the counts of those who share the name.
+const MEMBER_BYTES: usize = size_of::<Member>() + 2 * size_of::<usize>();
+
+/// The members of a list in chunks, in archive order.
+pub(super) type Chunks = Arc<[Vec<Member>]>;
 
 /// Lists by the state of their object, as long as there is room.
 #[derive(Debug)]
@@ -17,7 +22,7 @@ pub(super) struct Kept {
 #[derive(Debug)]
 struct Held {
     /// With the bytes that each takes.
-    lists: HashMap<String, (Arc<[RecordBatch]>, usize)>,
+    lists: HashMap<String, (Chunks, usize)>,
     bytes_left: usize,
 }
 
@@ -28,7 +33,7 @@ impl Kept {
     }
 
     /// A list, if it is here.
-    pub(super) fn get(&self, content_id: &str) -> Option<Arc<[RecordBatch]>> {
+    pub(super) fn get(&self, content_id: &str) -> Option<Chunks> {
         self.with(|held| held.lists.get(content_id).map(|(list, _)| Arc::clone(list)))
     }
 
@@ -46,7 +51,7 @@ impl Kept {
 #[derive(Debug)]
 pub(super) struct Keeping {
     kept: Arc<Kept>,
-    chunks: Vec<RecordBatch>,
+    chunks: Vec<Vec<Member>>,
     bytes: usize,
     /// Whether there was room for all of it so far.
     fits: bool,
@@ -59,16 +64,17 @@ impl Keeping {
     }
 
     /// Adds its next members.
-    pub(super) fn add(&mut self, members: &RecordBatch) {
-        let bytes = members.get_array_memory_size();
-        if self.fits && self.kept.take(bytes) {
-            let starts = (0..members.num_rows()).step_by(CHUNK_MEMBERS);
-            let chunk = |from| members.slice(from, CHUNK_MEMBERS.min(members.num_rows() - from));
-            self.chunks.extend(starts.map(chunk));
-            self.bytes += bytes;
+    pub(super) fn add(&mut self, members: Vec<Member>) {
+        let bytes = members.iter().map(|member| MEMBER_BYTES + member.name.len()).sum();
+        self.fits &= self.kept.take(bytes);
+        if !self.fits {
+            return self.give_back();
+        }
+        self.bytes += bytes;
+        if members.len() <= CHUNK_MEMBERS {
+            self.chunks.push(members);
         } else {
-            self.fits = false;
-            self.give_back();
+            self.chunks.extend(members.chunks(CHUNK_MEMBERS).map(<[Member]>::to_vec));
         }
     }
 
@@ -100,20 +106,34 @@ impl Drop for Keeping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, UInt64Array};
+    use pipeline::member::{Packing, Stamp};
 
-    fn chunk(rows: u64) -> RecordBatch {
-        let column: ArrayRef = Arc::new(UInt64Array::from_iter_values(0..rows));
-        RecordBatch::try_from_iter([("position", column)]).unwrap()
+    fn members(count: usize) -> Vec<Member> {
+        let one = Member {
+            object: 0,
+            position: 0,
+            name: "r1/5.json".into(),
+            robot: None,
+            stamp: Stamp::Absent,
+            offset: 0,
+            stored_bytes: 0,
+            unpacked_bytes: 0,
+            crc32: None,
+            packing: Packing::Stored,
+        };
+        vec![one; count]
+    }
+
+    fn bytes(count: usize) -> usize {
+        count * (MEMBER_BYTES + "r1/5.json".len())
     }
 
     #[test]
     fn a_list_is_kept_whole_or_not_at_all_and_gives_its_room_back() {
-        let (rows, bytes) = (2_500, chunk(2_500).get_array_memory_size());
-        let kept = Arc::new(Kept::new(2 * bytes + 2 * LIST_BYTES));
+        let kept = Arc::new(Kept::new(2 * bytes(2_500) + 2 * LIST_BYTES));
         let write = |name: &str, chunks: usize| {
             let mut keeping = Keeping::new(&kept);
-            (0..chunks).for_each(|_| keeping.add(&chunk(rows)));
+            (0..chunks).for_each(|_| keeping.add(members(2_500)));
             keeping.keep(name);
         };
         write("too long", 3);
@@ -121,7 +141,7 @@ mod tests {
         drop(Keeping::new(&kept));
         write("two", 2);
         let two = kept.get("two").unwrap();
-        assert_eq!(two.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1_024, 1_024, 452].repeat(2));
+        assert_eq!(two.iter().map(Vec::len).collect::<Vec<_>>(), [1_024, 1_024, 452].repeat(2));
         write("one more", 1);
         assert!(kept.get("one more").is_none());
         write("none", 0);
@@ -132,14 +152,13 @@ mod tests {
 
     #[test]
     fn a_list_that_is_written_again_takes_no_more_room() {
-        let bytes = |rows| LIST_BYTES + chunk(rows).get_array_memory_size();
-        let kept = Arc::new(Kept::new(bytes(10) + bytes(500)));
-        for rows in [10, 500, 10, 10] {
+        let kept = Arc::new(Kept::new(2 * LIST_BYTES + bytes(510)));
+        for count in [10, 500, 10, 10] {
             let mut keeping = Keeping::new(&kept);
-            keeping.add(&chunk(rows));
+            keeping.add(members(count));
             keeping.keep("again");
         }
         assert_eq!(kept.get("again").unwrap().len(), 1);
-        assert_eq!(kept.with(|held| held.bytes_left), bytes(500));
+        assert_eq!(kept.with(|held| held.bytes_left), LIST_BYTES + bytes(500));
     }
 }
