@@ -11,6 +11,7 @@
 mod gather;
 
 use crate::account::{Account, SignalAccount};
+use crate::crew::Crew;
 use crate::decode::{Decoded, Observations, Role, Section, TooMuch};
 use crate::schema::{arrow_type, column_type};
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
@@ -81,10 +82,16 @@ struct Share {
 }
 
 /// Arranges what decoders gathered. `decoded` is in archive order, `signals` are those of the archive, `roles` says for
-/// each member index who accounts for it. What was decoded of a column goes once it is gathered.
+/// each member index who accounts for it. What was decoded of a column goes once it is gathered, by the `crew` where robots are
+/// interleaved.
 ///
 /// Errors: more than 2 GiB of text in one column of one robot.
-pub fn arrange(decoded: Vec<Decoded>, signals: &[Signal], roles: &[Role]) -> Result<Arranged, TooMuch> {
+pub fn arrange(
+    decoded: Vec<Decoded>,
+    signals: &[Signal],
+    roles: &[Role],
+    crew: Option<&Crew>,
+) -> Result<Arranged, TooMuch> {
     let (robots_of, mut signals_of): (Vec<Vec<Arc<str>>>, Vec<_>) =
         decoded.into_iter().map(|part| (part.robots, part.signals.into_iter())).unzip();
     let names: BTreeMap<&str, Arc<str>> =
@@ -100,7 +107,7 @@ pub fn arrange(decoded: Vec<Decoded>, signals: &[Signal], roles: &[Role]) -> Res
         let shares = shares(&places, &held, robots.len());
         let batches = held.into_iter().map(|observations| observations.rows).collect();
         let too_much = |source| TooMuch { signal: signal.name.clone(), source };
-        let gathered = gather(batches, &shares).map_err(too_much)?;
+        let gathered = gather(batches, &shares, crew).map_err(too_much)?;
         let counts = account.signals.entry(signal.name.clone()).or_default();
         for ((robot, batch), share) in robots.iter_mut().zip(gathered).zip(&shares) {
             let batch = resolved(batch, &share.members, signal, roles, counts);
@@ -284,7 +291,7 @@ mod tests {
             }
             decoded.push(decoder.finish().unwrap());
         }
-        arrange(decoded, &words.signals, &roles).unwrap()
+        arrange(decoded, &words.signals, &roles, None).unwrap()
     }
 
     /// Robot by robot, second and value of each row of the first signal.
@@ -354,7 +361,7 @@ mod tests {
         decoder.member(&source(0, Some("b")), document(&[(1, 1), (2, 2)]).as_bytes(), 0);
         decoder.member(&source(1, Some("b")), document(&[(3, 3)]).as_bytes(), 0);
         let decoded = [decoder.finish().unwrap()];
-        let arranged = arrange(decoded.to_vec(), &words(Duplicates::Last).signals, &[Role::Own; 2]).unwrap();
+        let arranged = arrange(decoded.to_vec(), &words(Duplicates::Last).signals, &[Role::Own; 2], None).unwrap();
         let pointer =
             |batch: &RecordBatch, column: usize| batch.column(column).as_primitive::<Int64Type>().values().as_ptr();
         assert_eq!(pointer(&arranged.robots[0].signals[0], 0), pointer(&decoded[0].signals[0].rows, TIME));
@@ -368,7 +375,7 @@ mod tests {
         decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
         let decoded = [decoder.finish().unwrap()];
         assert_eq!(rows(&decoded[0].signals[0]).len(), 4);
-        let arranged = arrange(decoded.to_vec(), &words.signals, &[Role::Own]).unwrap();
+        let arranged = arrange(decoded.to_vec(), &words.signals, &[Role::Own], None).unwrap();
         let counts = &arranged.account.signals["s"];
         assert_eq!((counts.kept, counts.duplicate, counts.nulls["v"], counts.nulls["w"]), (3, 1, 3, 1));
     }
@@ -387,7 +394,7 @@ mod tests {
                 0,
             );
             let decoded = [decoder.finish().unwrap()];
-            let arranged = arrange(decoded.to_vec(), &words.signals, &[Role::Own; 3]).unwrap();
+            let arranged = arrange(decoded.to_vec(), &words.signals, &[Role::Own; 3], None).unwrap();
             let robot = &arranged.robots[0];
             let columns = robot.signals[0].num_columns();
             (columns, (0..3).map(|at| robot.origin(0, at)).collect::<Vec<_>>())

@@ -43,6 +43,23 @@ impl Crew {
         self.0.in_place_scope(hand_out)
     }
 
+    /// What `work` makes of each item, in order.
+    ///
+    /// Panics when `work` does.
+    pub fn map<I: Send, O: Send>(
+        &self,
+        items: impl ExactSizeIterator<Item = I>,
+        work: &(impl Fn(I) -> O + Sync),
+    ) -> Vec<O> {
+        let mut made: Vec<Option<O>> = (0..items.len()).map(|_| None).collect();
+        self.scope(|scope| {
+            for (item, place) in items.zip(&mut made) {
+                scope.spawn(move |_| *place = Some(work(item)));
+            }
+        });
+        made.into_iter().flatten().collect()
+    }
+
     /// Hands out `work` that borrows nothing, whether somebody waits for what it makes or not.
     ///
     /// What it gives panics when `work` does.
@@ -66,23 +83,18 @@ impl Crew {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn what_came_of_items_is_in_their_order() {
+        let crew = Crew::new(3).unwrap();
+        assert!(crew.map(0..50, &|item| item * 2).into_iter().eq((0..100).step_by(2)));
+        assert_eq!(crew.map(std::iter::empty::<u32>(), &|item| item), [0; 0]);
+    }
 
     #[test]
     fn several_hand_out_to_one_thread_and_all_of_it_ends() {
         let crew = Crew::new(0).unwrap();
-        let sum = || {
-            let sum = AtomicU32::new(0);
-            crew.scope(|scope| {
-                for item in 0..100 {
-                    let sum = &sum;
-                    scope.spawn(move |_| {
-                        sum.fetch_add(item, Ordering::Relaxed);
-                    });
-                }
-            });
-            sum.into_inner()
-        };
+        let sum = || crew.map(0..100_u32, &|item| item).into_iter().sum::<u32>();
         std::thread::scope(|threads| {
             let others: Vec<_> = (0..4).map(|_| threads.spawn(sum)).collect();
             others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), 4950));

@@ -132,7 +132,7 @@ impl<'a> Attempt<'a> {
         let decoded = stretches.into_iter().map(|stretch| stretch.decoded).collect();
         let roles: Vec<Role> = picks.iter().map(|pick| pick.role).collect();
         let signals = &self.work.pipeline().archive.signals;
-        let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles));
+        let arranged = self.clock.time(Step::Arrange, || arrange(decoded, signals, &roles, Some(self.crew)));
         arranged.map_err(|error| Fault::new(Exit::Memory, error.to_string()))
     }
 

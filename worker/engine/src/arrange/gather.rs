@@ -1,8 +1,10 @@
 //! The rows of each robot out of the batches that they are scattered over: column by column, run by run.
 //!
-//! A column's arrays go once it is gathered, so that at most one column is held twice. One run of a robot is a slice.
+//! A column's arrays go once it is gathered, so that at most one column is held twice. One run of a robot is a slice. Where
+//! robots are interleaved, each has a run of every member, and several threads copy them, each the runs of another robot.
 
 use super::{Run, Share};
+use crate::crew::Crew;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
 };
@@ -12,27 +14,44 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampNanosecondType
 use arrow::error::ArrowError;
 use std::sync::Arc;
 
-/// The batches of one signal for each robot's runs.
+/// Runs that are worth several threads: fewer are copied sooner than the crew, which may decode what comes next, begins.
+const SCATTERED_RUNS: usize = 4 << 10;
+
+/// The batches of one signal for each robot's runs, copied by the `crew` where they are many.
 ///
 /// Errors: more than 2 GiB of text in one column of one robot.
-pub(super) fn gather(batches: Vec<RecordBatch>, robots: &[Share]) -> Result<Vec<RecordBatch>, ArrowError> {
+pub(super) fn gather(
+    batches: Vec<RecordBatch>,
+    robots: &[Share],
+    crew: Option<&Crew>,
+) -> Result<Vec<RecordBatch>, ArrowError> {
     let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(Vec::new()) };
     let mut columns: Vec<_> = batches.into_iter().map(|batch| batch.into_parts().1.into_iter()).collect();
     let mut gathered: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(schema.fields().len()); robots.len()];
+    let runs: usize = robots.iter().map(|share| share.runs.len()).sum();
+    let crew = crew.filter(|_| runs >= SCATTERED_RUNS && robots.len() > 1);
     let mut before: Vec<ArrayRef> = Vec::new();
     for _ in schema.fields() {
         let parts: Vec<ArrayRef> = columns.iter_mut().filter_map(Iterator::next).collect();
         let is_once_more = !before.is_empty() && before.iter().zip(&parts).all(|(one, other)| Arc::ptr_eq(one, other));
         // What was decoded of the column before goes here.
         before.clone_from(&parts);
+        if is_once_more {
+            gathered.iter_mut().for_each(|arrays| arrays.extend(arrays.last().cloned()));
+            continue;
+        }
         let column = Column::new(&parts);
-        for (arrays, Share { runs, .. }) in gathered.iter_mut().zip(robots) {
-            arrays.push(match (arrays.last(), runs.as_slice()) {
-                (Some(last), _) if is_once_more => Arc::clone(last),
-                (_, []) => parts[0].slice(0, 0),
-                (_, [run]) => parts[run.batch].slice(run.start, run.rows),
-                (_, runs) => column.copy(runs)?,
-            });
+        let of = |share: &Share| match share.runs.as_slice() {
+            [] => Ok(parts[0].slice(0, 0)),
+            [run] => Ok(parts[run.batch].slice(run.start, run.rows)),
+            runs => column.copy(runs),
+        };
+        let made = match crew {
+            Some(crew) => crew.map(robots.iter(), &of),
+            None => robots.iter().map(of).collect(),
+        };
+        for (arrays, made) in gathered.iter_mut().zip(made) {
+            arrays.push(made?);
         }
     }
     gathered.into_iter().map(|arrays| RecordBatch::try_new(Arc::clone(&schema), arrays)).collect()
@@ -182,7 +201,7 @@ mod tests {
             vec![],
             vec![run(1, 4, 1), run(2, 0, 4)],
         ];
-        let gathered = gather(batches.clone(), &robots.clone().map(share)).unwrap();
+        let gathered = gather(batches.clone(), &robots.clone().map(share), None).unwrap();
         assert_eq!(gathered.len(), robots.len());
         for (batch, runs) in gathered.iter().zip(&robots) {
             for (at, column) in batch.columns().iter().enumerate() {
@@ -202,7 +221,16 @@ mod tests {
         let batches = vec![batch(0), batch(1)];
         let pointer = |batch: &RecordBatch| batch.column(2).as_primitive::<Float64Type>().values().as_ptr();
         let expected = pointer(&batches[1].slice(2, 3));
-        let gathered = gather(batches, &[share(vec![Run { batch: 1, start: 2, rows: 3 }])]).unwrap();
+        let gathered = gather(batches, &[share(vec![Run { batch: 1, start: 2, rows: 3 }])], None).unwrap();
         assert_eq!((pointer(&gathered[0]), gathered[0].num_rows()), (expected, 3));
+    }
+
+    #[test]
+    fn scattered_runs_are_the_same_whoever_copies_them() {
+        let batches: Vec<RecordBatch> = (0..3).map(batch).collect();
+        let run = |n: usize| Run { batch: n % 3, start: n % 4, rows: n % 2 };
+        let robots = [0, 1, 2].map(|robot| share((0..SCATTERED_RUNS / 2).map(|n| run(n + robot)).collect()));
+        let crew = Crew::new(2).unwrap();
+        assert_eq!(gather(batches.clone(), &robots, Some(&crew)).unwrap(), gather(batches, &robots, None).unwrap());
     }
 }
