@@ -1,6 +1,5 @@
 //! Decimal text as time, exactly: `1533226515002.73` milliseconds are …002730000 ns, without passing through a float.
 
-use super::{MICRO_NS, MILLI_NS, SECOND_NS};
 use thiserror::Error;
 
 /// Any number of so many digits is an `i64`.
@@ -20,16 +19,6 @@ pub enum Count {
 }
 
 impl Count {
-    /// So many nanoseconds are one.
-    fn nanoseconds(self) -> i64 {
-        match self {
-            Self::Seconds => SECOND_NS,
-            Self::Millis => MILLI_NS,
-            Self::Micros => MICRO_NS,
-            Self::Nanos => 1,
-        }
-    }
-
     /// 10^this nanoseconds are one.
     fn exponent(self) -> u32 {
         match self {
@@ -96,7 +85,7 @@ fn whole_ns(text: &[u8], count: Count) -> Option<i64> {
         whole = whole.wrapping_mul(10).wrapping_add(digit.into());
     }
     (greatest <= 9).then_some(())?;
-    whole.checked_mul(count.nanoseconds())
+    whole.checked_mul(10i64.pow(count.exponent()))
 }
 
 fn push(magnitude: u64, digit: u8) -> Option<u64> {
