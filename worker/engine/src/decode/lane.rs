@@ -7,8 +7,9 @@
 
 use super::cell::{Cell, Found, Note};
 use super::clock::ClockUnit;
-use super::json::{Cursor, Token, after_blanks};
+use super::json::{Cursor, Stop, Token, after_blanks};
 use super::number::Number;
+use super::observe::Context;
 use super::plan::{Child, Node, Origin, SignalPlan, ValueKind};
 use super::script::Script;
 use super::series::Series;
@@ -58,14 +59,16 @@ impl Wanted {
     }
 }
 
-/// A record while it is read.
-struct Record<'r, 'a> {
-    signal: usize,
+/// Reads records of a lane, one after the other.
+struct Reader<'r, 'a> {
+    lane: &'r Lane,
     rules: &'r SignalPlan,
+    children: &'r [Child],
+    context: Context,
     cursor: &'r mut Cursor<'a>,
     series: &'r mut Series,
     notes: &'r mut Vec<(usize, usize, Note)>,
-    /// A bit a field: whether it was there.
+    /// Of the record at hand, a bit a field: whether it was there.
     seen: u64,
     time: Option<i64>,
     known: Option<i64>,
@@ -97,52 +100,83 @@ impl Lane {
     /// Takes the record at the cursor. False: it is to be taken the long way, and nothing has moved.
     #[inline]
     pub(crate) fn take(&self, id: usize, walk: &mut Walk<'_, '_>) -> bool {
-        if walk.cursor.byte() != Some(b'{') || !walk.sink.has_room(walk.plan) {
-            return false;
-        }
-        let (at, depth) = (walk.cursor.at, walk.cursor.depth);
-        let (rows, notes) = (walk.sink.series[self.signal].rows(), walk.sink.pending.notes.len());
-        let Some((time, known)) = self.record(id, walk) else {
-            (walk.cursor.at, walk.cursor.depth) = (at, depth);
-            walk.sink.series[self.signal].truncate(rows);
-            walk.sink.pending.notes.truncate(notes);
-            return false;
-        };
-        walk.sink.observed(self.signal, time, known);
-        true
+        let room = walk.sink.room(walk.plan);
+        let (mut reader, script) = Reader::new(self, id, walk);
+        let taken = room > 0 && reader.record(script);
+        walk.sink.observed(self.signal, u64::from(taken));
+        taken
     }
 
-    /// Reads a record up to its end; its times.
+    /// Takes elements of an array from the one at the cursor on; how many, and whether the cursor stands at another one then, which is
+    /// to be taken the long way.
+    pub(crate) fn take_elements(&self, id: usize, walk: &mut Walk<'_, '_>) -> Result<(u64, bool), Stop> {
+        let room = walk.sink.room(walk.plan);
+        let (mut reader, script) = Reader::new(self, id, walk);
+        let (mut taken, mut more) = (0, Ok(true));
+        while more == Ok(true) && taken < room && reader.record(script) {
+            taken += 1;
+            more = reader.cursor.next(b']', false);
+        }
+        walk.sink.observed(self.signal, taken);
+        Ok((taken, more?))
+    }
+}
+
+impl<'r, 'a> Reader<'r, 'a> {
+    /// Reads records of a node into its signal's series; and how they are written.
     #[inline]
-    fn record(&self, id: usize, walk: &mut Walk<'_, '_>) -> Option<(i64, i64)> {
+    fn new(lane: &'r Lane, id: usize, walk: &'r mut Walk<'_, 'a>) -> (Self, &'r mut Script) {
         let Walk { plan, cursor, ground, sink, .. } = walk;
-        let (start, script) = (cursor.at, &mut ground.scripts[id]);
-        let mut record = Record {
-            signal: self.signal,
-            rules: &plan.signals[self.signal],
+        let reader = Self {
+            lane,
+            rules: &plan.signals[lane.signal],
+            children: &plan.nodes[id].children,
+            context: sink.context,
             cursor,
-            series: &mut sink.series[self.signal],
+            series: &mut sink.series[lane.signal],
             notes: &mut sink.pending.notes,
             seen: 0,
             time: None,
             known: None,
         };
-        record.cursor.descend().ok()?;
-        if !record.as_before(script)? {
-            let children = &plan.nodes[id].children;
-            record.by_key(start, children, &self.fields)?;
-            script.stray(children, &self.fields, &record.cursor.text[start..record.cursor.at]);
-        }
-        if record.seen != self.all {
-            record.absent(&self.fields);
-        }
-        let time = record.time?;
-        let known = record.known.unwrap_or(time).max(time);
-        (sink.context.late_by(time, known) == 0).then_some((time, known))
+        (reader, &mut ground.scripts[id])
     }
-}
 
-impl Record<'_, '_> {
+    /// Takes the record at the cursor. False: nothing has moved.
+    #[inline]
+    fn record(&mut self, script: &mut Script) -> bool {
+        if self.cursor.byte() != Some(b'{') {
+            return false;
+        }
+        let (at, depth, notes) = (self.cursor.at, self.cursor.depth, self.notes.len());
+        let Some((time, known)) = self.read(script) else {
+            (self.cursor.at, self.cursor.depth) = (at, depth);
+            self.series.truncate(self.series.rows());
+            self.notes.truncate(notes);
+            return false;
+        };
+        self.series.complete(time, known);
+        true
+    }
+
+    /// Reads a record up to its end; its times.
+    #[inline]
+    fn read(&mut self, script: &mut Script) -> Option<(i64, i64)> {
+        let start = self.cursor.at;
+        (self.seen, self.time, self.known) = (0, None, None);
+        self.cursor.descend().ok()?;
+        if !self.as_before(script)? {
+            self.by_key(start)?;
+            script.stray(self.children, &self.lane.fields, &self.cursor.text[start..self.cursor.at]);
+        }
+        if self.seen != self.lane.all {
+            self.absent();
+        }
+        let time = self.time?;
+        let known = self.known.unwrap_or(time).max(time);
+        (self.context.late_by(time, known) == 0).then_some((time, known))
+    }
+
     /// Reads keys as long as they are written as in the script, where some may be absent. True: up to the end of the record.
     ///
     /// Where it stands in the text is kept at hand and told to the cursor only where somebody else reads: through memory, each
@@ -153,12 +187,12 @@ impl Record<'_, '_> {
         let mut at = start;
         let mut steps = script.steps.iter();
         while let Some(step) = steps.find(|step| step.lead.starts(&bytes[at..])) {
-            at = after_blanks(bytes, at + step.lead.len());
+            at += step.lead.len();
             let wanted = step.wanted.as_ref();
             match wanted.and_then(|wanted| self.easy(wanted, &bytes[at..])) {
                 Some(length) => at += length,
                 None => {
-                    self.cursor.at = at;
+                    self.cursor.at = after_blanks(bytes, at);
                     self.any(wanted)?;
                     at = self.cursor.at;
                 }
@@ -179,7 +213,7 @@ impl Record<'_, '_> {
 
     /// Reads what is left of a record, which began at `start`, key by key.
     #[inline(never)]
-    fn by_key(&mut self, start: usize, children: &[Child], fields: &[Field]) -> Option<()> {
+    fn by_key(&mut self, start: usize) -> Option<()> {
         let mut first = self.cursor.at == start;
         if first {
             self.cursor.at += 1;
@@ -187,7 +221,8 @@ impl Record<'_, '_> {
         }
         while self.cursor.next(b'}', first).ok()? {
             first = false;
-            let wanted = named(children, self.cursor).ok()?.map(|child| Wanted::new(child, fields[child]));
+            let child = named(self.children, self.cursor).ok()?;
+            let wanted = child.map(|child| Wanted::new(child, self.lane.fields[child]));
             match wanted.as_ref().and_then(|wanted| self.easy(wanted, self.cursor.rest())) {
                 Some(length) => self.cursor.at += length,
                 None => self.any(wanted.as_ref())?,
@@ -271,14 +306,14 @@ impl Record<'_, '_> {
         self.cursor.token(&mut token).ok()?;
         let (cell, note) = self.rules.columns[column].cell(Found::of(&token, self.cursor.text)).ok()?;
         self.series.cell(column, cell);
-        self.notes.extend(note.map(|note| (self.signal, column, note)));
+        self.notes.extend(note.map(|note| (self.lane.signal, column, note)));
         Some(())
     }
 
     /// Columns without a value are null.
     #[inline(never)]
-    fn absent(&mut self, fields: &[Field]) {
-        let absent = fields.iter().enumerate().filter(|(child, _)| self.seen & 1 << child == 0);
+    fn absent(&mut self) {
+        let absent = self.lane.fields.iter().enumerate().filter(|(child, _)| self.seen & 1 << child == 0);
         for (_, field) in absent {
             if let Field::Double(column) | Field::Text(column) | Field::Other(column) = field {
                 self.series.cell(*column, Cell::Null);

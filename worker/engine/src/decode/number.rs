@@ -304,15 +304,16 @@ fn run(bytes: &[u8]) -> Option<(u64, usize)> {
 #[inline(always)]
 fn few(bytes: &[u8]) -> Option<(u64, usize)> {
     let values = u64::from_le_bytes(*bytes.first_chunk::<8>()?) ^ ZEROS;
-    let count = (not_digits(values).trailing_zeros() / 8) as usize;
-    Some((leading(values, count), count))
+    match not_digits(values).trailing_zeros() & !7 {
+        0 => Some((0, 0)),
+        bits => Some((leading(values, bits), (bits / 8) as usize)),
+    }
 }
 
-/// What the first `count` of eight digits, each less [`ZEROS`], say.
+/// What those of eight digits, each less [`ZEROS`], say that lie in the lowest `bits`. Of none it says anything.
 #[inline(always)]
-pub(super) fn leading(digits: u64, count: usize) -> u64 {
-    // Moved in two steps: 64 bits at once are one too many.
-    eight_digits(if count == 8 { digits } else { digits << (56 - 8 * count) << 8 })
+pub(super) fn leading(digits: u64, bits: u32) -> u64 {
+    eight_digits(digits.wrapping_shl(64 - bits))
 }
 
 /// The top bit of each of eight bytes, less [`ZEROS`], that is no digit.

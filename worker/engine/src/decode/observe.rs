@@ -200,21 +200,20 @@ impl Sink {
         true
     }
 
-    /// Whether one more record may be counted.
+    /// How many more records may be counted.
     #[inline]
-    pub(crate) fn has_room(&self, plan: &Plan) -> bool {
-        self.pending.records < plan.limits.records_max
+    pub(crate) fn room(&self, plan: &Plan) -> u64 {
+        plan.limits.records_max.saturating_sub(self.pending.records)
     }
 
-    /// A record whose cells are all in its series has become an observation.
+    /// Records whose rows are all in their series, the last of it, have become observations.
     #[inline]
-    pub(crate) fn observed(&mut self, signal: usize, time: i64, known: i64) {
+    pub(crate) fn observed(&mut self, signal: usize, records: u64) {
         let count = &mut self.pending.counts[signal];
-        self.series[signal].complete(time, known);
-        self.series[signal].name_record(count.met);
-        count.met += 1;
-        count.read += 1;
-        self.pending.records += 1;
+        self.series[signal].name_records(count.met, records);
+        count.met += records;
+        count.read += records;
+        self.pending.records += records;
     }
 
     /// A record of a signal has ended: makes it an observation, or refuses it.
@@ -230,7 +229,7 @@ impl Sink {
         }
         let notes = self.pending.notes.len();
         match self.read(rules, signal, text, ground, record) {
-            Ok(()) => self.series[signal].name_record(position),
+            Ok(()) => self.series[signal].name_records(position, 1),
             Err(fault) => {
                 let rows = self.series[signal].rows();
                 self.series[signal].truncate(rows);

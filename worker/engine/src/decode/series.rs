@@ -108,11 +108,11 @@ impl Series {
         }
     }
 
-    /// Keeps the position of the record that has just been completed, if it is asked for.
+    /// Keeps the positions of the records that were completed last, which follow each other from `first` on, if they are asked for.
     #[inline]
-    pub(crate) fn name_record(&mut self, position: u64) {
+    pub(crate) fn name_records(&mut self, first: u64, count: u64) {
         if let Some(records) = &mut self.records {
-            records.push(position);
+            records.extend(first..first + count);
         }
     }
 

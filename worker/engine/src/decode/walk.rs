@@ -329,10 +329,10 @@ impl<'w, 'a> Walk<'w, 'a> {
             } else {
                 let hash = hash(&self.name(key));
                 self.ground.hashes.push(hash);
-                self.element(
-                    below,
-                    Frame { key: Token::new(key.what(), key.start, key.end), index: Token::position(index) },
-                )?;
+                if !self.plain(below) {
+                    let key = Token::new(key.what(), key.start, key.end);
+                    self.element(below, Frame { key, index: Token::position(index) })?;
+                }
                 index += 1;
             }
             place += 1;
@@ -366,12 +366,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         text::content(&self.cursor.text[key.start..key.end], key.escaped)
     }
 
-    /// Takes one walked element.
-    #[inline]
+    /// Takes one walked element the long way.
     fn element(&mut self, below: usize, frame: Frame) -> Result<(), Stop> {
-        if self.plain(below) {
-            return Ok(());
-        }
         self.ground.frames.push(frame);
         self.value(below)?;
         self.ground.frames.pop();
@@ -396,10 +392,17 @@ impl<'w, 'a> Walk<'w, 'a> {
         };
         (self.cursor.at, self.cursor.depth) = (start, depth);
         self.cursor.enter()?;
-        let mut index = 0;
-        while self.cursor.next(b']', index == 0)? {
-            self.element(below, Frame { key: Token::ABSENT, index: Token::position(index) })?;
-            index += 1;
+        let (mut index, mut more) = (0, self.cursor.next(b']', true)?);
+        while more {
+            if let Some(lane) = &self.plan.nodes[below].lane {
+                let (taken, is_left) = lane.take_elements(below, self)?;
+                (index, more) = (index + taken, is_left);
+            }
+            if more {
+                self.element(below, Frame { key: Token::ABSENT, index: Token::position(index) })?;
+                index += 1;
+                more = self.cursor.next(b']', false)?;
+            }
         }
         Ok(())
     }
