@@ -4,7 +4,7 @@ use super::fixture::{archive, decode, place, refusals, rows, signal, source};
 use super::*;
 use crate::account::Members;
 use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Float64Type, Int64Type, UInt64Type};
 use pipeline::archive::{Archive, Clock, TextRule, TimeUnit};
 use pipeline::pointer::Pointer;
 use pipeline::spec::{Infinite, OnConflict, OnMismatch};
@@ -384,6 +384,34 @@ fn limits_refuse_the_whole_unit() {
     assert_eq!(refusals(&decode(&archive, UR3)), ["too_deep"]);
     let deep = format!("{{\"x\":{}", "[".repeat(100_000));
     assert_eq!(refusals(&decode(&archive, &deep)), ["too_deep"]);
+}
+
+#[test]
+fn records_keep_their_positions_whichever_way_they_are_taken() {
+    let mut archive = archive(vec![signal("s", "/s[*]", "/ts", &["x"])]);
+    let at = |ts: u64| format!("{{\"ts\":{},\"x\":{ts}}}", 1_666_772_241_840 + ts);
+    let refused = r#"{"ts":1666772241843,"x":"no"}"#.to_owned();
+    let twice = r#"{"ts":1666772241844,"x":0,"x":4}"#.to_owned();
+    let text = format!("{{\"s\":[{}]}}", [at(0), at(1), at(2), refused, twice, "7".into(), at(6), at(7)].join(", "));
+    let traced = |archive: &Archive| {
+        let mut decoder = Decoder::new(Arc::new(Plan::traced(archive).unwrap()));
+        decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
+        decoder.finish().unwrap()
+    };
+    let decoded = traced(&archive);
+    let values = |column: usize| decoded.signals[0].rows.column(column);
+    let expected = [0u32, 1, 2, 4, 6, 7];
+    assert_eq!(values(2).as_primitive::<Float64Type>().values().to_vec(), expected.map(f64::from));
+    assert_eq!(values(3).as_primitive::<UInt64Type>().values().to_vec(), expected.map(u64::from));
+    assert_eq!(refusals(&decoded), ["mismatch c0 r3", "shape r5"]);
+    assert_eq!(decoded.account.signals["s"].read, 8);
+    archive.limits.records_max = 8;
+    assert_eq!(refusals(&traced(&archive)).len(), 2);
+    for records_max in 0..8 {
+        archive.limits.records_max = records_max;
+        let decoded = traced(&archive);
+        assert_eq!((refusals(&decoded), decoded.signals[0].rows.num_rows()), (vec!["too_many_records".to_owned()], 0));
+    }
 }
 
 #[test]
