@@ -102,7 +102,7 @@ impl Lane {
     pub(crate) fn take(&self, id: usize, walk: &mut Walk<'_, '_>) -> bool {
         let room = walk.sink.room(walk.plan);
         let (mut reader, script) = Reader::new(self, id, walk);
-        let taken = room > 0 && reader.record(script);
+        let taken = room > 0 && reader.take(script);
         walk.sink.observed(self.signal, u64::from(taken));
         taken
     }
@@ -113,7 +113,7 @@ impl Lane {
         let room = walk.sink.room(walk.plan);
         let (mut reader, script) = Reader::new(self, id, walk);
         let (mut taken, mut more) = (0, Ok(true));
-        while more == Ok(true) && taken < room && reader.record(script) {
+        while more == Ok(true) && taken < room && reader.take(script) {
             taken += 1;
             more = reader.cursor.next(b']', false);
         }
@@ -144,7 +144,7 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     /// Takes the record at the cursor. False: nothing has moved.
     #[inline]
-    fn record(&mut self, script: &mut Script) -> bool {
+    fn take(&mut self, script: &mut Script) -> bool {
         if self.cursor.byte() != Some(b'{') {
             return false;
         }
@@ -193,7 +193,7 @@ impl<'r, 'a> Reader<'r, 'a> {
                 Some(length) => at += length,
                 None => {
                     self.cursor.at = after_blanks(bytes, at);
-                    self.any(wanted)?;
+                    self.value(wanted)?;
                     at = self.cursor.at;
                 }
             }
@@ -223,10 +223,17 @@ impl<'r, 'a> Reader<'r, 'a> {
             first = false;
             let child = named(self.children, self.cursor).ok()?;
             let wanted = child.map(|child| Wanted::new(child, self.lane.fields[child]));
-            match wanted.as_ref().and_then(|wanted| self.easy(wanted, self.cursor.rest())) {
-                Some(length) => self.cursor.at += length,
-                None => self.any(wanted.as_ref())?,
-            }
+            self.value(wanted.as_ref())?;
+        }
+        Some(())
+    }
+
+    /// Reads the value at the cursor, the easy way if it can.
+    #[inline(never)]
+    fn value(&mut self, wanted: Option<&Wanted>) -> Option<()> {
+        match wanted.and_then(|wanted| self.easy(wanted, self.cursor.rest())) {
+            Some(length) => self.cursor.at += length,
+            None => self.any(wanted)?,
         }
         Some(())
     }
@@ -285,7 +292,6 @@ impl<'r, 'a> Reader<'r, 'a> {
     }
 
     /// Reads any value, or moves over one that nobody wants.
-    #[inline(never)]
     fn any(&mut self, wanted: Option<&Wanted>) -> Option<()> {
         let Some(wanted) = wanted else { return self.cursor.skip().ok() };
         if self.seen & wanted.bit != 0 {

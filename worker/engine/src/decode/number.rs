@@ -310,7 +310,8 @@ fn few(bytes: &[u8]) -> Option<(u64, usize)> {
     }
 }
 
-/// What those of eight digits, each less [`ZEROS`], say that lie in the lowest `bits`. Of none it says anything.
+/// What those of eight digits, each less [`ZEROS`], say that lie in the lowest `bits`: 8 to 64 of them, for none it means
+/// nothing.
 #[inline(always)]
 pub(super) fn leading(digits: u64, bits: u32) -> u64 {
     eight_digits(digits.wrapping_shl(64 - bits))

@@ -206,7 +206,7 @@ impl Sink {
         plan.limits.records_max.saturating_sub(self.pending.records)
     }
 
-    /// Records whose rows are all in their series, the last of it, have become observations.
+    /// So many records, whose rows are the last of their series, have become observations.
     #[inline]
     pub(crate) fn observed(&mut self, signal: usize, records: u64) {
         let count = &mut self.pending.counts[signal];

@@ -386,32 +386,50 @@ fn limits_refuse_the_whole_unit() {
     assert_eq!(refusals(&decode(&archive, &deep)), ["too_deep"]);
 }
 
+/// Eight elements of an array: those that a lane takes among those that go the long way or are refused.
+fn mixed() -> (Archive, String) {
+    let mut archive = archive(vec![signal("s", "/s[*]", "/ts", &["n", "x"])]);
+    archive.signals[0].columns[0].on_mismatch = OnMismatch::Null;
+    let at = |ts: u64| format!("{{\"ts\":{},\"n\":{ts},\"x\":{ts}}}", 1_666_772_241_840 + ts);
+    let refused = r#"{"ts":1666772241843,"n":"no","x":"no"}"#.to_owned();
+    let twice = r#"{"ts":1666772241844,"n":4,"x":0,"x":4}"#.to_owned();
+    let text = [at(0), at(1), at(2), refused, twice, "7".into(), at(6), at(7)].join(", ");
+    (archive, format!("{{\"s\":[{text}]}}"))
+}
+
+fn traced(archive: &Archive, text: &str) -> Decoded {
+    let mut decoder = Decoder::new(Arc::new(Plan::traced(archive).unwrap()));
+    decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
+    decoder.finish().unwrap()
+}
+
 #[test]
 fn records_keep_their_positions_whichever_way_they_are_taken() {
-    let mut archive = archive(vec![signal("s", "/s[*]", "/ts", &["x"])]);
-    let at = |ts: u64| format!("{{\"ts\":{},\"x\":{ts}}}", 1_666_772_241_840 + ts);
-    let refused = r#"{"ts":1666772241843,"x":"no"}"#.to_owned();
-    let twice = r#"{"ts":1666772241844,"x":0,"x":4}"#.to_owned();
-    let text = format!("{{\"s\":[{}]}}", [at(0), at(1), at(2), refused, twice, "7".into(), at(6), at(7)].join(", "));
-    let traced = |archive: &Archive| {
-        let mut decoder = Decoder::new(Arc::new(Plan::traced(archive).unwrap()));
-        decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
-        decoder.finish().unwrap()
-    };
-    let decoded = traced(&archive);
+    let (archive, text) = mixed();
+    let decoded = traced(&archive, &text);
     let values = |column: usize| decoded.signals[0].rows.column(column);
     let expected = [0u32, 1, 2, 4, 6, 7];
-    assert_eq!(values(2).as_primitive::<Float64Type>().values().to_vec(), expected.map(f64::from));
-    assert_eq!(values(3).as_primitive::<UInt64Type>().values().to_vec(), expected.map(u64::from));
-    assert_eq!(refusals(&decoded), ["mismatch c0 r3", "shape r5"]);
-    assert_eq!(decoded.account.signals["s"].read, 8);
-    archive.limits.records_max = 8;
-    assert_eq!(refusals(&traced(&archive)).len(), 2);
-    for records_max in 0..8 {
-        archive.limits.records_max = records_max;
-        let decoded = traced(&archive);
+    assert_eq!(values(3).as_primitive::<Float64Type>().values().to_vec(), expected.map(f64::from));
+    assert_eq!(values(4).as_primitive::<UInt64Type>().values().to_vec(), expected.map(u64::from));
+    assert_eq!(refusals(&decoded), ["mismatch c1 r3", "shape r5"]);
+    let signal = &decoded.account.signals["s"];
+    assert_eq!((signal.read, signal.mismatch_null.len()), (8, 0));
+}
+
+#[test]
+fn the_first_record_over_the_limit_is_told_whichever_way_it_would_be_taken() {
+    let (mut archive, text) = mixed();
+    let elements: Vec<&str> = text.split_inclusive(", ").collect();
+    for records_max in 0..elements.len() {
+        archive.limits.records_max = records_max as u64;
+        let decoded = traced(&archive, &text);
         assert_eq!((refusals(&decoded), decoded.signals[0].rows.num_rows()), (vec!["too_many_records".to_owned()], 0));
+        let before: usize = elements[..records_max].iter().map(|element| element.len()).sum();
+        let bracket = if records_max == 0 { "{\"s\":[".len() } else { 0 };
+        assert_eq!(decoded.refused[0].offset, Some((before + bracket) as u64));
     }
+    archive.limits.records_max = 8;
+    assert_eq!(refusals(&traced(&archive, &text)), ["mismatch c1 r3", "shape r5"]);
 }
 
 #[test]

@@ -26,7 +26,8 @@ pub(crate) struct Series {
     /// Only where the signal has a known clock: else an observation is known at its time.
     known: Option<Vec<i64>>,
     columns: Vec<Values>,
-    /// Position of each observation's record in its member, where the plan asks for it.
+    /// Position of each observation's record in its member, where the plan asks for it; behind `time` while records of an array are
+    /// read one after the other.
     records: Option<Vec<u64>>,
 }
 

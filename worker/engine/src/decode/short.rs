@@ -93,16 +93,16 @@ impl Dotted {
         let bits = marks.trailing_zeros() & 56;
         let whole = (bits / 8) as usize;
         if (first >> bits) & 0xFF != u64::from(b'.' ^ b'0') {
-            // In two steps: none at all are moved out by 64 bits, one too many for one.
+            // In two steps: without a digit it is by 64 bits, one too many for one.
             let value = eight_digits(first << (56 - bits) << 8);
             return Some(Self { value, count: whole, whole, bytes: whole });
         }
         // Digits behind the point move up to it, so that all are counted and read together.
         let before = (1 << bits) - 1;
         let closed = first & before | last & !before;
-        let bits = not_digits(closed).trailing_zeros() & !7;
-        let count = (bits / 8) as usize;
-        (count > whole).then(|| Self { value: leading(closed, bits), count, whole, bytes: count + 1 })
+        let closed_bits = not_digits(closed).trailing_zeros() & !7;
+        let count = (closed_bits / 8) as usize;
+        (count > whole).then(|| Self { value: leading(closed, closed_bits), count, whole, bytes: count + 1 })
     }
 }
 
