@@ -220,8 +220,8 @@ def told(bench, rows, took):
 {bench.hours} robot-hours, {rows:,} rows: one zip of one gzipped JSON document per robot and five seconds; rows are mission
 observations with their nearest pose, odometry and battery, mean, std, min and max of three columns over 42 s, and a label.
 Whole processes, from the archive on disk to a table on disk; Fleetloom's includes planning, reports and the published Delta
-version. Medians of {bench.words.rounds} rounds, in each of which every program runs in turn, {IN_A_ROW} times in a row or for {ROW_SECONDS} s; what took over
-{ONCE_SECONDS} s was measured once. All peers found the same rows, matches and window values first.
+version. Medians of {bench.words.rounds} rounds, in each of which every program runs in turn, at least {IN_A_ROW} times in a row and for {ROW_SECONDS} s;
+what took over {ONCE_SECONDS} s was measured once. All peers found the same rows, matches and window values first.
 
 {section.table(head, lines)}
 

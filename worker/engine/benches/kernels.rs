@@ -25,6 +25,7 @@ use pipeline::spec::{Direction, Statistic};
 use std::fs;
 use std::hint::black_box;
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -256,8 +257,8 @@ fn document(seconds: i64, chance: &mut Chance) -> String {
 #[derive(Default)]
 struct Documents {
     packed: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
+    /// Where each lies.
+    places: Vec<Range<usize>>,
     /// Bytes of JSON.
     bytes: usize,
 }
@@ -272,15 +273,14 @@ impl Documents {
             let into = &mut made.packed[start..];
             let length = compressor.gzip_compress(text.as_bytes(), into).expect("the bound holds");
             made.packed.truncate(start + length);
-            made.ends.push(start + length);
+            made.places.push(start..start + length);
             made.bytes += text.len();
         }
         made
     }
 
     fn all(&self) -> Vec<&[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.packed[start..*end]).collect()
+        self.places.iter().map(|place| &self.packed[place.clone()]).collect()
     }
 }
 

@@ -92,7 +92,12 @@ pub(crate) fn source(member: u32, robot: Option<&str>) -> Source<'_> {
 
 /// Decodes one member without stamp that is robot `r`.
 pub(crate) fn decode(archive: &Archive, text: &str) -> Decoded {
-    let mut decoder = Decoder::new(Arc::new(Plan::new(archive).unwrap()));
+    decode_by(Plan::new(archive).unwrap(), text)
+}
+
+/// The same by any plan.
+pub(crate) fn decode_by(plan: Plan, text: &str) -> Decoded {
+    let mut decoder = Decoder::new(Arc::new(plan));
     decoder.member(&source(0, Some("r")), text.as_bytes(), 0);
     decoder.finish().unwrap()
 }
